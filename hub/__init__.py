@@ -1,0 +1,1 @@
+"""Our words: orders, money, facts, errors and the effect ledger. No Prefect, no SDK, no network but the database."""

@@ -1,0 +1,69 @@
+"""What we ask of a carrier, and what it gives back."""
+
+from __future__ import annotations
+
+from hub.values import Frozen
+
+
+class Address(Frozen):
+    """Where a parcel starts or goes. ``country`` is ISO 3166-1 alpha-2."""
+
+    name: str
+    street: str
+    city: str
+    state: str
+    zip: str
+    country: str = "US"
+    email: str | None = None
+    phone: str | None = None
+
+
+class ParcelSize(Frozen):
+    """Outer size in centimetres and weight in grams."""
+
+    length_cm: int
+    width_cm: int
+    height_cm: int
+    weight_g: int
+
+
+class QuoteRequest(Frozen):
+    """Ask what sending one parcel costs. ``reference`` comes back on the shipment."""
+
+    sender: Address
+    recipient: Address
+    parcel: ParcelSize
+    reference: str
+
+
+class Rate(Frozen):
+    """One carrier's offer; ``amount`` in minor units. Bought at most once (design: one rate, one wanted label)."""
+
+    rate_id: str
+    carrier: str
+    service: str
+    amount: int
+    currency: str
+
+
+class Quote(Frozen):
+    """A shipment and what sending it costs, cheapest first. Never empty: no offer at all is ``Refused``."""
+
+    shipment_id: str
+    rates: tuple[Rate, ...]
+
+
+class LabelRequest(Frozen):
+    """Buy the label of ``rate_id``. ``reference`` comes back on the transaction."""
+
+    rate_id: str
+    reference: str
+
+
+class Label(Frozen):
+    """A bought label."""
+
+    label_id: str
+    tracking_number: str
+    label_url: str | None = None
+    tracking_url: str | None = None

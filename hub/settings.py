@@ -1,0 +1,63 @@
+"""
+Every setting of the hub, typed and checked at start; `.env.example` has a sentence for each.
+
+Sources, strongest first: environment, ``.env``, and ``stack.json`` in ``HUB_HOME``, which a running `hub up` writes, so that `hub order
+show` in another terminal finds the same database and gateway.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+STACK_FILE = "stack.json"
+
+
+class Settings(BaseSettings):
+    """The hub's settings; each field is ``HUB_<NAME>`` in the environment."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="HUB_", env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    home: Path = Field(default=Path(".hub"), description="Where logs, keys, results and the embedded database live.")
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL for the hub, postgresql+asyncpg://…; without it `hub up` starts an embedded one."
+    )
+    gateway_url: str = Field(default="http://127.0.0.1:8600", description="Where the gateway listens and is reached.")
+    sandbox_url: str = Field(default="http://127.0.0.1:8700", description="Where the rehearsal providers listen.")
+    gateway_key: SecretStr | None = Field(default=None, description="Bearer key that the `hub` command uses at the gateway.")
+    time_scale: float = Field(default=1, gt=0, le=100, description="All policy durations times this; below 1 for tests and demos.")
+    lease_seconds: float = Field(default=15, ge=1, description="How long a run holds a subject without renewing.")
+    in_hand_seconds: float = Field(default=10, ge=0, description="How long a second run waits for the first one's result.")
+    send_window_seconds: float = Field(default=2, gt=0, description="From the commit of an attempt to the last moment for its first byte.")
+    wait_in_place_seconds: float = Field(default=15, ge=0, description="Longer waits park the subject instead.")
+    return_url: str | None = Field(default=None, description="Where a customer comes back to after 3-D Secure; https with live keys.")
+    team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders.")
+    mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment, then ``.env``, then what a running stack has written down."""
+        del file_secret_settings
+        home = Path(os.environ.get("HUB_HOME") or cls.model_fields["home"].default)
+        stack = JsonConfigSettingsSource(settings_cls, json_file=home / STACK_FILE)
+        return init_settings, env_settings, dotenv_settings, stack
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
