@@ -1,0 +1,1 @@
+"""WHERE things run: the `hub` command line, the local stack, saving blocks and deployments."""

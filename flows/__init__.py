@@ -1,0 +1,1 @@
+"""The processes: one per file, each reading like the business explains it."""

@@ -71,4 +71,3 @@ class Refused(ProviderError):
         super().__init__(provider, action, reason)
         self.args = (provider, action, reason, code, reference)
         self.code, self.reference = code, reference
-

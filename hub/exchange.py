@@ -49,6 +49,7 @@ class Exchange:
         if time.monotonic() > self.send_by:
             raise SendWindowClosed
         self.sent = True
+        self.http_status = self.request_id = None  # of an earlier request, say the page of a list before this one
 
     def answered(self, http_status: int, request_id: str | None) -> None:
         """Note that an answer came, whatever it says."""

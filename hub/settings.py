@@ -15,6 +15,8 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hub.parcels import Address, ParcelSize
+
 STACK_FILE = "stack.json"
 
 
@@ -40,6 +42,16 @@ class Settings(BaseSettings):
     return_url: str | None = Field(default=None, description="Where a customer comes back to after 3-D Secure; https with live keys.")
     team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders.")
     mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
+
+    warehouse: Address = Field(
+        default=Address(
+            name="Warehouse", street="965 Mission St", city="San Francisco", state="CA", zip="94103", email="warehouse@example.com"
+        ),
+        description="Where parcels start, as JSON.",
+    )
+    parcel: ParcelSize = Field(
+        default=ParcelSize(length_cm=30, width_cm=20, height_cm=15, weight_g=1500), description="Size and weight of a parcel, as JSON."
+    )
 
     @classmethod
     def settings_customise_sources(

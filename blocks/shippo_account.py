@@ -1,0 +1,165 @@
+"""Shippo: quotes and labels."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, SecretStr
+
+from blocks.provider_account import REHEARSAL, ProviderAccount
+from blocks.shippo_answers import BOUGHT, STILL_AT_IT, Shipment, Transaction, Transactions, label_from, rate_from, refusal_in
+from blocks.shippo_transport import PROVIDER, ask, in_our_words, shippo_client
+from hub.errors import Refused
+from hub.parcels import Address, Label, LabelRequest, ParcelSize, Quote, QuoteRequest
+
+if TYPE_CHECKING:
+    from blocks.addresses import Mode
+    from blocks.transports import GuardedClient
+
+PAGE, PAGES = 25, 4  # a list may be asked for 10 times a minute with test keys, and one rate has one or two transactions
+TEST_KEYS = ("shippo_test_",)
+
+
+class ShippoAccount(ProviderAccount):
+    """
+    Credentials of one Shippo account, and the few things we ask of it.
+
+    Shippo keeps no idempotency keys; one rate is bought at most once, and ``find_label`` looks by the rate.
+
+    Every verb can raise, beside what it names:
+        NotSent: No connection, or the send window was over; nothing happened.
+        RateLimited: Asked too often; nothing happened.
+        OutcomeUnknown: Connection lost, 5xx, or an answer nobody can read; it may have happened.
+        Misconfigured: Bad key, our own address, or a request Shippo does not accept; nothing happened.
+
+    Source: https://docs.goshippo.com/shippoapi/public-api/
+    """
+
+    _block_type_slug = "hub-shippo-account"  # ours, so it cannot meet a built-in one; never rename
+    _block_type_name = "Hub Shippo Account"
+    _description = "Quotes parcels and buys labels through one Shippo account."
+
+    provider: ClassVar[str] = PROVIDER
+    official_hosts: ClassVar[frozenset[str]] = frozenset({"api.goshippo.com"})
+
+    api_key: SecretStr = Field(min_length=8, description="Private token (shippo_test_… or shippo_live_…).")
+    base_url: str = Field(default="https://api.goshippo.com", description="Where the API lives.")
+
+    @classmethod
+    def kind_of_key(cls, key: str) -> Mode:
+        """Return what ``key`` opens; what is no test token counts as live (old live tokens carry no prefix)."""
+        if not key.startswith(TEST_KEYS):
+            return "live"
+        return REHEARSAL if REHEARSAL in key else "test"
+
+    async def get_client(self) -> GuardedClient:
+        """Return an ``httpx.AsyncClient`` for this event loop that knows the address, the token and the API version."""
+        return await self.pooled(partial(shippo_client, self.api_key.get_secret_value(), self.base_url, self.timeout_seconds))
+
+    async def check(self) -> str:
+        """
+        Return one sentence about the account.
+
+        Source: https://docs.goshippo.com/shippoapi/public-api/addresses/listaddresses
+        """
+        client = await self.get_client()
+        with in_our_words("say who we are"):
+            await ask(client, "GET", "/addresses", params={"results": 1})
+        kind = "live" if self.kind_of_key(self.api_key.get_secret_value()) == "live" else "test"
+        return f"Shippo accepts the token; it buys {kind} labels."
+
+    async def quote(self, request: QuoteRequest, *, key: str) -> Quote:
+        """
+        Return what sending the parcel costs, cheapest first. Buys nothing; a repeat makes another quote.
+
+        Raises:
+            Refused: The recipient's address is not accepted (``invalid_address``), or nobody carries it there (``no_rates``).
+
+        Source: https://docs.goshippo.com/shippoapi/public-api/shipments/createshipment
+        """
+        del key  # no key, and no effect that it could guard: only labels are looked for again
+        shipment_request = {
+            "address_from": _address(request.sender),
+            "address_to": _address(request.recipient),
+            "parcels": [_parcel(request.parcel)],
+            "metadata": request.reference,
+            "async": False,
+        }
+        client = await self.get_client()
+        with in_our_words("quote the parcel") as call:
+            shipment = Shipment.model_validate(await ask(client, "POST", "/shipments", json=shipment_request))
+            if shipment.status in STILL_AT_IT:
+                raise call.unknown("the quote is still being made", shipment.status)
+            rates = sorted((rate_from(rate) for rate in shipment.rates), key=lambda rate: (rate.amount, rate.rate_id))
+            if not rates:
+                raise Refused(PROVIDER, call.action, call.reason("nobody carries it there", "no_rates"), "no_rates", shipment.object_id)
+            return Quote(shipment_id=shipment.object_id, rates=tuple(rates))
+
+    async def buy_label(self, request: LabelRequest, *, key: str) -> Label:
+        """
+        Buy the label of one rate. A repeat may buy a second one: look first.
+
+        Raises:
+            Refused: The carrier says no, with a listed code.
+            OutcomeUnknown: Also when the carrier is still at it; ``find_label`` will tell.
+
+        Source: https://docs.goshippo.com/shippoapi/public-api/transactions/createtransaction
+        """
+        del key  # Shippo takes none; the rate is what makes the purchase one
+        purchase = {"rate": request.rate_id, "metadata": request.reference, "label_file_type": "PDF", "async": False}
+        client = await self.get_client()
+        with in_our_words("buy the label") as call:
+            transaction = Transaction.model_validate(await ask(client, "POST", "/transactions", json=purchase))
+            if transaction.status == "SUCCESS":
+                return label_from(transaction)
+            if transaction.status == "ERROR":
+                raise refusal_in(call, transaction)
+            raise call.unknown("the label is not there yet", transaction.status)
+
+    async def find_label(self, request: LabelRequest, *, key: str, since: datetime) -> Label | None:
+        """
+        Return the label that was bought for the rate, or None when there is none now. A label given back later was bought, too.
+
+        Raises:
+            OutcomeUnknown: Also when the carrier is still at it.
+
+        Source: https://docs.goshippo.com/shippoapi/public-api/transactions/listtransactions
+        """
+        del key, since  # the rate says it all
+        found: list[Transaction] = []
+        client = await self.get_client()
+        with in_our_words("look for the label") as call:
+            for page in range(1, PAGES + 1):
+                where: dict[str, Any] = {"rate": request.rate_id, "results": PAGE, "page": page}
+                answer = Transactions.model_validate(await ask(client, "GET", "/transactions", params=where))
+                found += [transaction for transaction in answer.results if transaction.rate == request.rate_id]
+                if answer.next is None:
+                    break
+            else:
+                raise call.unknown("there is more than we look through")
+            bought = [transaction for transaction in found if transaction.status in BOUGHT]
+            if bought:
+                return label_from(bought[0])
+            unfinished = [transaction.status for transaction in found if transaction.status != "ERROR"]
+            if unfinished:
+                raise call.unknown("the label is not there yet", unfinished[0])
+            return None
+
+
+def _address(address: Address) -> dict[str, str]:
+    ours = {"name": address.name, "street1": address.street, "city": address.city, "state": address.state, "zip": address.zip}
+    optional = {"email": address.email, "phone": address.phone}
+    return {**ours, "country": address.country, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def _parcel(size: ParcelSize) -> dict[str, str]:
+    return {
+        "length": str(size.length_cm),
+        "width": str(size.width_cm),
+        "height": str(size.height_cm),
+        "distance_unit": "cm",
+        "weight": str(size.weight_g),
+        "mass_unit": "g",
+    }

@@ -1,0 +1,136 @@
+"""Which account every provider is asked with: official keys that were given, an account saved earlier, or the rehearsal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from blocks.provider_account import ProviderAccount
+from blocks.sendgrid_account import SendGridAccount
+from blocks.shippo_account import ShippoAccount
+from blocks.slack_account import SlackAccount
+from blocks.stripe_account import StripeAccount
+from deployments.problems import NeedsAuth, Problem
+from deployments.stack_settings import KEY_VARIABLES
+from hub.settings import settings
+
+REHEARSAL = "rehearsal"
+ACCOUNTS: dict[str, type[ProviderAccount]] = {
+    "stripe": StripeAccount,
+    "sendgrid": SendGridAccount,
+    "shippo": ShippoAccount,
+    "slack": SlackAccount,
+}
+REHEARSAL_PATHS = {"stripe": "/stripe", "sendgrid": "/sendgrid", "shippo": "/shippo", "slack": "/slack/api/"}
+REHEARSAL_LIMITS = {"timeout_seconds": 5, "late_seconds": 1}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The account of one provider; ``new`` when it has still to be saved."""
+
+    provider: str
+    account: ProviderAccount
+    new: bool
+
+    @property
+    def mode(self) -> str:
+        """``live``, ``test`` or ``rehearsal``."""
+        return str(self.account.mode)
+
+
+async def saved(provider: str) -> ProviderAccount | None:
+    """
+    Load the account that is saved for ``provider``, if any.
+
+    Raises:
+        Problem: It is there and cannot be read.
+    """
+    kind = ACCOUNTS[provider]
+    try:
+        return await kind.aload(provider)
+    except ValidationError as unreadable:
+        message = (
+            f"The saved account {kind.get_block_type_slug()}/{provider} is not valid: mend or delete it in the Prefect UI under Blocks."
+        )
+        raise Problem(message) from unreadable
+    except ValueError:
+        return None
+
+
+async def chosen(keys: Mapping[str, str], rehearsal_keys: Mapping[str, str]) -> list[Choice]:
+    """
+    Choose the account of every provider: ``keys`` are the official ones that were given. Nothing is saved yet.
+
+    Raises:
+        Problem: A given key, or an account saved earlier, is not valid.
+    """
+    found = await asyncio.gather(*(saved(provider) for provider in ACCOUNTS))
+    choices = []
+    for (provider, kind), earlier in zip(ACCOUNTS.items(), found, strict=True):
+        rehearsed = earlier is None or earlier.mode == REHEARSAL
+        if provider in keys:
+            choices.append(Choice(provider, _official(provider, kind, keys[provider], None if rehearsed else earlier), new=True))
+        elif earlier is not None and not rehearsed:
+            choices.append(Choice(provider, earlier, new=False))
+        else:
+            fields: dict[str, Any] = {
+                "api_key": SecretStr(rehearsal_keys[provider]),
+                "base_url": settings().sandbox_url + REHEARSAL_PATHS[provider],
+                **REHEARSAL_LIMITS,
+            }
+            account = kind(**_sender(provider), **fields) if earlier is None else earlier.model_copy(update=fields)
+            choices.append(Choice(provider, account, new=True))
+    return choices
+
+
+def must_agree(choices: list[Choice], *, mixed: bool) -> str:
+    """
+    Return the mode that all accounts share, or ``mixed`` when a mix is allowed.
+
+    Raises:
+        Problem: They do not share one.
+    """
+    modes = {choice.mode for choice in choices}
+    if len(modes) == 1:
+        return modes.pop()
+    if mixed:
+        return "mixed"
+    each = ", ".join(f"{choice.provider} {choice.mode}" for choice in choices)
+    missing = ", ".join(KEY_VARIABLES[choice.provider] for choice in choices if choice.mode == REHEARSAL)
+    give = f"give {missing} too, or " if missing else ""
+    raise Problem(f"The accounts are a mix ({each}): {give}say that you mean it with `hub up --mixed`.")
+
+
+async def save(choices: list[Choice], *, guarded: bool) -> None:
+    """
+    Save the new accounts. ``guarded`` says whether the Prefect server asks for an auth string.
+
+    Raises:
+        NeedsAuth: An account is not for rehearsal, and anybody on this machine could read it.
+    """
+    if not guarded and any(choice.mode != REHEARSAL for choice in choices):
+        raise NeedsAuth
+    await asyncio.gather(*(choice.account.save(choice.provider, overwrite=True) for choice in choices if choice.new))
+
+
+def _sender(provider: str) -> dict[str, Any]:
+    """Who the mails come from; the others do not ask."""
+    return {"from_email": settings().mail_from} if provider == "sendgrid" else {}
+
+
+def _official(provider: str, kind: type[ProviderAccount], key: str, earlier: ProviderAccount | None) -> ProviderAccount:
+    """The account with ``key``; what else was set in an ``earlier`` one stays."""
+    if earlier is not None:
+        return earlier.model_copy(update={"api_key": SecretStr(key)})
+    try:
+        return kind(api_key=SecretStr(key), **_sender(provider))
+    except ValidationError as invalid:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, error['loc'])) or 'account'}: {error['msg']}" for error in invalid.errors(include_input=False)
+        )
+        raise Problem(f"{KEY_VARIABLES[provider]} makes no valid {provider} account ({wrong}).") from invalid

@@ -1,0 +1,5 @@
+"""`hub doctor`."""
+
+
+def doctor() -> None:
+    """x"""

@@ -1,0 +1,135 @@
+"""
+Makes a Prefect server ours: work pool, queues, result storage, accounts, deployments. Run as ``python -m deployments.registration``.
+
+A process of its own, because Prefect reads its settings when it is imported, and so that its import runs beside the server's start. It
+tells how far it is in lines of JSON: ``{"done": "work pool"}``, ``{"modes": {"stripe": "rehearsal", …}}``, or ``{"problem": "…"}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.filesystems import LocalFileSystem
+from prefect.workers.process import ProcessWorker
+
+from deployments import accounts, secret_files
+from deployments.declarations import deploy_all
+from deployments.enrolment import EXIT_NEEDS_AUTH
+from deployments.layout import JANITOR_QUEUE, POOL, PROJECT, QUEUE, RESULTS_BLOCK
+from deployments.problems import NeedsAuth, Problem
+from deployments.stack_settings import StackSettings
+from hub.identity import OtherMode, remember_mode
+from hub.per_loop import close_all
+from hub.settings import settings
+
+ENGINE = "python -m prefect.engine"
+JANITOR_PRIORITY, PRIORITY = 1, 2
+
+
+def tell(**news: Any) -> None:
+    """One line for the process that started us."""
+    sys.stdout.write(json.dumps(news) + "\n")
+    sys.stdout.flush()
+
+
+async def register(*, mixed: bool, sweep_seconds: float | None, patience_seconds: float) -> None:
+    """
+    Register everything that the local stack needs; all of it may be there already.
+
+    Raises:
+        Problem: It cannot be done, and the text says what to do.
+        NeedsAuth: Accounts that are not for rehearsal need a server with an auth string.
+    """
+    async with get_client() as client:
+        await _answering(client, patience_seconds)
+        await make_pool(client)
+        tell(done="work pool")
+        try:
+            await asyncio.gather(_timed("accounts", _accounts(mixed=mixed)), _timed("deployments", _storage_and_deployments(sweep_seconds)))
+        finally:
+            await close_all()
+
+
+async def make_pool(client: PrefectClient) -> None:
+    """
+    The work pool exists, with a queue for orders and one for the janitor, which comes first and never has a limit.
+
+    The command is named because without one the process worker resolves the flow's workspace in one more Python before it starts the run.
+    """
+    template = ProcessWorker.get_default_base_job_template()
+    template["variables"]["properties"]["command"]["default"] = ENGINE
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
+    except ObjectAlreadyExists:
+        await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+    for name, priority in ((JANITOR_QUEUE, JANITOR_PRIORITY), (QUEUE, PRIORITY)):
+        try:
+            queue = await client.read_work_queue_by_name(name, work_pool_name=POOL)
+        except ObjectNotFound:
+            queue = await client.create_work_queue(name, work_pool_name=POOL, priority=priority)
+        if queue.priority != priority:
+            await client.update_work_queue(queue.id, priority=priority)
+
+
+async def _answering(client: PrefectClient, patience_seconds: float) -> None:
+    deadline = time.monotonic() + patience_seconds
+    while (failure := await client.api_healthcheck()) is not None:
+        if time.monotonic() > deadline:
+            raise Problem(f"The Prefect server at {client.api_url} did not answer within {patience_seconds:g} s.") from failure
+        await asyncio.sleep(0.2)
+
+
+async def _accounts(*, mixed: bool) -> None:
+    home = settings().home
+    keys = StackSettings().provider_keys()
+    choices = await accounts.chosen(keys, secret_files.rehearsal_keys(home))
+    mode = accounts.must_agree(choices, mixed=mixed)
+    try:
+        await remember_mode(mode, even_if_different=mixed)
+    except OtherMode as other:
+        raise Problem(f"{str(other)[:1].upper()}{str(other)[1:]}.") from other
+    await accounts.save(choices, guarded="PREFECT_API_AUTH_STRING" in os.environ)
+    tell(modes={choice.provider: choice.mode for choice in choices})
+
+
+async def _storage_and_deployments(sweep_seconds: float | None) -> None:
+    folder = settings().home / "results"
+    await LocalFileSystem(basepath=str(folder)).save(RESULTS_BLOCK, overwrite=True)
+    await deploy_all(PROJECT / "prefect.yaml", sweep_seconds=sweep_seconds)
+
+
+async def _timed(name: str, work: Coroutine[Any, Any, None]) -> None:
+    begin = time.monotonic()
+    await work
+    tell(done=name, seconds=round(time.monotonic() - begin, 1))
+
+
+def main() -> int:
+    """Register, and say in the exit code how that went: 0 done, 1 a problem that was told, 3 an auth string is needed first."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.registration")
+    parser.add_argument("--mixed", action="store_true", help="allow live, test and rehearsal accounts side by side")
+    parser.add_argument("--sweep-seconds", type=float, help="run `sweep` this often instead of what prefect.yaml says")
+    parser.add_argument("--patience-seconds", type=float, default=180, help="how long to wait for the Prefect server")
+    wanted = parser.parse_args()
+    try:
+        asyncio.run(register(mixed=wanted.mixed, sweep_seconds=wanted.sweep_seconds, patience_seconds=wanted.patience_seconds))
+    except NeedsAuth:
+        return EXIT_NEEDS_AUTH
+    except Problem as problem:
+        tell(problem=str(problem))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

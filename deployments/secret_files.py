@@ -1,0 +1,61 @@
+"""Secrets that a stack makes for itself once and keeps in ``HUB_HOME``/secrets, files that nobody else on the machine can read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDER = "secrets"
+ENCRYPTION_KEY, AUTH_STRING = "prefect_encryption_key", "prefect_auth_string"
+SANDBOX_TOKEN, REHEARSAL_KEYS = "sandbox_token", "rehearsal_keys"
+
+
+def kept(home: Path, name: str, make: Callable[[], str]) -> str:
+    """The secret ``name``, made by ``make`` when it is asked for the first time."""
+    path = home / FOLDER / name
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, make())
+    return path.read_text().strip()
+
+
+def known(home: Path, name: str) -> str | None:
+    """The secret ``name`` if it was ever made."""
+    path = home / FOLDER / name
+    return path.read_text().strip() if path.exists() else None
+
+
+def encryption_key(home: Path) -> str:
+    """The Fernet key that Prefect's server encrypts blocks with; lost key, lost blocks."""
+    return kept(home, ENCRYPTION_KEY, lambda: base64.urlsafe_b64encode(os.urandom(32)).decode())
+
+
+def auth_string(home: Path) -> str:
+    """What Prefect's server asks of every client, ``user:password``; the browser asks for it in this form too."""
+    return kept(home, AUTH_STRING, lambda: f"hub:{secrets.token_urlsafe(24)}")
+
+
+def sandbox_token(home: Path) -> str:
+    """What the sandbox asks of whoever wants to control it."""
+    return kept(home, SANDBOX_TOKEN, lambda: secrets.token_urlsafe(24))
+
+
+def rehearsal_keys(home: Path) -> dict[str, str]:
+    """One key per provider that only the sandbox accepts, recognisable by the word in it."""
+    prefixes = {"stripe": "sk_test_rehearsal_", "sendgrid": "SG.rehearsal.", "shippo": "shippo_test_rehearsal_", "slack": "xoxb-rehearsal-"}
+    stored = kept(home, REHEARSAL_KEYS, lambda: json.dumps({name: prefix + secrets.token_hex(12) for name, prefix in prefixes.items()}))
+    return {str(name): str(key) for name, key in json.loads(stored).items()}
+
+
+def write_private(path: Path, text: str) -> None:
+    """``path`` holds ``text``, complete or not at all, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

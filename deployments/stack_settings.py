@@ -1,0 +1,66 @@
+"""What a person may decide about a local stack, from the environment and ``.env``; never from what another stack has written down."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hub.settings import Settings
+
+
+class GivenSettings(Settings):
+    """The hub's settings without ``stack.json``: what a stack that starts has to go by."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment, then ``.env``."""
+        del settings_cls, file_secret_settings
+        return init_settings, env_settings, dotenv_settings
+
+    def as_environment(self) -> dict[str, str]:
+        """Every setting that somebody has set, as environment variables for the processes of the stack."""
+        found = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            if value is not None:
+                found[f"HUB_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        return found
+
+
+class StackSettings(BaseSettings):
+    """Settings under their own names: Prefect's that `hub up` obeys, and the official keys of the providers."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    prefect_server_api_port: int = Field(default=4200, gt=0, lt=65536, description="Port of Prefect's server and UI.")
+    prefect_server_database_connection_url: str | None = Field(
+        default=None, description="PostgreSQL for Prefect; default: the database `prefect` beside the hub's."
+    )
+    stripe_api_key: SecretStr | None = Field(default=None, min_length=8, description="Secret or restricted key of the Stripe account.")
+    sendgrid_api_key: SecretStr | None = Field(default=None, min_length=8, description="Key with the permission to send mail.")
+    shippo_api_key: SecretStr | None = Field(default=None, min_length=8, description="Shippo token.")
+    slack_bot_token: SecretStr | None = Field(default=None, min_length=8, description="Bot token with chat:write and channels:history.")
+
+    def provider_keys(self) -> dict[str, str]:
+        """The official keys that were given, by provider."""
+        given = {
+            "stripe": self.stripe_api_key,
+            "sendgrid": self.sendgrid_api_key,
+            "shippo": self.shippo_api_key,
+            "slack": self.slack_bot_token,
+        }
+        return {provider: key.get_secret_value() for provider, key in given.items() if key is not None}
+
+
+KEY_VARIABLES = {"stripe": "STRIPE_API_KEY", "sendgrid": "SENDGRID_API_KEY", "shippo": "SHIPPO_API_KEY", "slack": "SLACK_BOT_TOKEN"}

@@ -1,0 +1,87 @@
+"""An order, from the shelf to the customer: the main process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from hub.decisions import announce, finish_undo, need_attention
+from hub.effects import Parked
+from hub.errors import Refused
+from hub.facets import HoldFacet
+from hub.orders import Order, OrderId, OrderRequest, OrderResult
+from hub.payments import PaymentStatus, RefundStatus
+from tasks.claiming import claimed
+from tasks.courtesies import courtesies
+from tasks.mailing import mail_confirmation, mail_refund
+from tasks.payments import cancel_earlier_payment, refund_payment, take_payment
+from tasks.shipping import buy_label, quote_parcel
+from tasks.stock import release_stock, reserve_stock
+from tasks.team import alert_team, tell_team
+
+LOOK_AT_REFUND_SECONDS = 3600.0
+"""How long until a refund that is under way is looked at again, should no webhook tell earlier."""
+
+
+@flow(name="process-order", flow_run_name="order {order_id}", persist_result=True)
+async def process_order(
+    order_id: OrderId,
+    order: Annotated[OrderRequest | None, Field(description="The whole order, when it was not placed before. Prefect stores it.")] = None,
+    attempt: Annotated[int | None, Field(ge=1, description="Start this attempt, one above the last, after a failed payment.")] = None,
+) -> OrderResult:
+    """
+    Charge the customer, buy the label, tell the customer and the team.
+
+    Safe to start again at any time: what was done is not done twice, and what became due since is done now. Nobody waits here for the
+    customer or the parcel; the next fact starts the next run.
+    """
+    async with claimed(order_id, order, attempt) as held:
+        if held.order.rests:
+            pass
+        elif held.order.facets.hold is HoldFacet.UNDOING:
+            await undo(held.order, "taken up again")
+        else:
+            await fulfil(held.order)
+    return await held.ending()  # type: ignore[return-value]  # Prefect takes the result out of the state
+
+
+async def fulfil(order: Order) -> None:
+    """Bring the order as far as it goes today."""
+    if (await reserve_stock(order)).missing:
+        return
+    try:
+        payment = None
+        if order.earlier_payment_id is not None:
+            payment = await cancel_earlier_payment(order, order.earlier_payment_id)
+        if payment is None or payment.status is not PaymentStatus.SUCCEEDED:
+            payment = await take_payment(order)
+    except Refused as refusal:
+        await release_stock(order)
+        await courtesies(alert=alert_team(order, str(refusal)))
+        return
+    if payment.status is not PaymentStatus.SUCCEEDED:
+        return
+    try:
+        label = await buy_label(order, await quote_parcel(order))
+    except Refused as refusal:
+        await undo(order, str(refusal))
+        return
+    missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
+    await announce(order, missed)
+
+
+async def undo(order: Order, because: str) -> None:
+    """Give back the money and the goods and tell everybody; safe to repeat until it is done."""
+    try:
+        refund = await refund_payment(order, because)
+    except Refused as refusal:
+        await need_attention(order, str(refusal))
+        await courtesies(alert=alert_team(order, str(refusal)))
+        return
+    await release_stock(order)
+    await courtesies(mail=mail_refund(order), alert=alert_team(order, because))
+    if refund.status is RefundStatus.PENDING:
+        raise Parked(LOOK_AT_REFUND_SECONDS, "the refund is under way")
+    await finish_undo(order)

@@ -1,0 +1,215 @@
+"""Begin: one transaction that decides whether a provider may be asked, and commits the intent before it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from hub.claims import check_claim
+from hub.database import transaction
+from hub.effects import Effect, LeaseLost, Parked, Terms
+from hub.errors import OutcomeUnknown, Refused
+from hub.facts import AttentionNeeded
+from hub.order_rows import facets_of, locked, record
+from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS
+from hub.settings import settings
+from hub.steps import EffectState
+from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask the provider now, with the stored request; the attempt is committed."""
+
+    attempt_id: int
+    request: dict[str, Any]
+    provider_key: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """It was done before; this is what came of it."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """It may have happened ``since`` then; look at the provider before anything else."""
+
+    request: dict[str, Any]
+    provider_key: str
+    since: datetime
+    same_key_is_useless: bool
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An earlier call may still take effect; nothing can be decided for so long."""
+
+    seconds: float
+    why: str
+
+
+async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
+    """
+    Decide what to do about ``effect`` now, and commit the decision.
+
+    Raises:
+        Refused: It was refused before.
+        OutcomeUnknown: It may have happened and cannot be found out.
+        Parked: The provider's gate is closed, or the step's budget is spent.
+        LeaseLost: Not this run's to decide, or the subject has moved on.
+    """
+    try:
+        async with transaction() as session:
+            return await _decide(session, effect, terms)
+    except _AfterCommit as decided:
+        raise decided.error from None
+
+
+class _AfterCommit(Exception):
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
+    subject, now = await locked(session, effect.subject_id)
+    check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
+    row = await _effect_row(session, effect)
+    if row is not None and (known := _what_is_known(effect, row)) is not None:
+        return known
+    if not effect.what.permits(facets_of(subject)):
+        raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
+    row = row or await intend(session, effect, now)
+    if effect.what.useful_seconds is not None and row.useful_until is None:
+        row.useful_until = now + timedelta(seconds=effect.what.useful_seconds)
+    if row.state == EffectState.PENDING:
+        return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, same_key_is_useless=False)
+    calls = await _open_calls(session, row)
+    if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
+        return decided
+    if row.useful_until is not None and now > row.useful_until:
+        row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
+        await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))
+    await _check_budget(session, effect, now)
+    await _check_gate(session, effect, row, now)
+    send_by = now + timedelta(seconds=settings().send_window_seconds)
+    attempt = AttemptRow(
+        effect_key=row.key,
+        kind="call",
+        run_id=effect.run_id,
+        fence=effect.fence,
+        started_at=now,
+        send_by=send_by,
+        settles_at=send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds),
+    )
+    session.add(attempt)
+    await session.flush()
+    return Ask(attempt.id, row.request, f"{effect.hub_id}:{row.key}")
+
+
+async def _effect_row(session: AsyncSession, effect: Effect) -> EffectRow | None:
+    """Return this attempt's effect, or what an earlier attempt has done of the same step and is still good."""
+    rows = await session.exec(
+        select(EffectRow)
+        .where(col(EffectRow.subject_kind) == effect.subject_kind, col(EffectRow.subject_id) == effect.subject_id)
+        .where(col(EffectRow.step) == effect.step)
+        .order_by(col(EffectRow.attempt).desc())
+    )
+    return next((row for row in rows if row.key == effect.key or row.state == EffectState.DONE), None)
+
+
+def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
+    if row.result is not None and (row.state == EffectState.DONE or (row.state == EffectState.PENDING and not effect.what.polled)):
+        return Known(row.result)
+    if row.state == EffectState.REFUSED:
+        raise Refused(row.provider, row.action, f"refused before ({row.code})", row.code or "", row.reference)
+    if row.state == EffectState.UNDONE:
+        raise LeaseLost(f"{effect.key} was undone")
+    return None
+
+
+async def intend(session: AsyncSession, effect: Effect, now: datetime) -> EffectRow:
+    """Insert the effect as intended, with its complete request."""
+    row = EffectRow(
+        key=effect.key,
+        subject_kind=effect.subject_kind,
+        subject_id=effect.subject_id,
+        step=effect.step,
+        attempt=effect.attempt,
+        provider=effect.what.provider,
+        action=effect.what.action,
+        request=effect.request.model_dump(mode="json"),
+        state=EffectState.INTENDED,
+        created_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def _open_calls(session: AsyncSession, row: EffectRow) -> list[AttemptRow]:
+    """Return the calls of which nobody knows what came, oldest first."""
+    rows = await session.exec(
+        select(AttemptRow)
+        .where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call")
+        .where(col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown"))
+        .order_by(col(AttemptRow.id))
+    )
+    return list(rows)
+
+
+async def _about_open_calls(
+    session: AsyncSession, subject: OrderRow, effect: Effect, row: EffectRow, calls: list[AttemptRow], terms: Terms, now: datetime
+) -> Look | Wait | None:
+    """Decide about calls whose outcome nobody knows; None means that asking (again) is right."""
+    age = (now - calls[0].started_at).total_seconds()
+    if effect.what.harmless or (terms.keeps_keys and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
+        return None
+    if age > OPEN_AT_MOST_SECONDS:
+        reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}"
+        await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
+        subject.resume_at = row.resume_at = None
+        await _leave(session, LeaseLost(reason))
+    settles_in = max(((call.settles_at or now) - now).total_seconds() for call in calls)
+    if not terms.can_be_asked:
+        if settles_in > 0:
+            return Wait(settles_in, f"a call to {row.provider} may still be under way")
+        row.state = EffectState.UNKNOWN
+        row.resume_at = calls[0].started_at + timedelta(seconds=OPEN_AT_MOST_SECONDS)
+        await _leave(session, OutcomeUnknown(row.provider, row.action, "it may have happened, and it cannot be asked"))
+    if settles_in > 0 and not row.same_key_is_useless:
+        return Wait(settles_in, f"a call to {row.provider} may still be under way")
+    return Look(row.request, f"{effect.hub_id}:{row.key}", calls[0].started_at, row.same_key_is_useless)
+
+
+async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) -> None:
+    mine = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.fence) == effect.fence)
+    first = (await session.exec(select(func.min(AttemptRow.started_at)).where(*mine))).one()
+    policy = effect.what.policy
+    if first is not None and (now - first).total_seconds() > policy.budget_seconds * settings().time_scale:
+        raise Parked(policy.wait_seconds(policy.attempts), f"{effect.what.provider} took longer than {policy.name} may", counts=True)
+
+
+async def _check_gate(session: AsyncSession, effect: Effect, row: EffectRow, now: datetime) -> None:
+    gate = await session.get(ProviderGateRow, effect.what.provider)
+    if gate is None or gate.closed_until is None or gate.closed_until <= now:
+        return
+    if row.useful_until is not None:
+        row.resume_at = gate.closed_until
+    await _leave(session, Parked((gate.closed_until - now).total_seconds(), f"{gate.provider} is closed: {gate.reason}"))
+
+
+async def _leave(session: AsyncSession, error: Exception) -> NoReturn:
+    """Commit what was written and raise ``error``."""
+    await session.commit()
+    raise _AfterCommit(error)

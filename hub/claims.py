@@ -1,0 +1,224 @@
+"""
+Who works on an order now: a short lease with a rising fence, taken by compare-and-set, compared in database time.
+
+A run that dies leaves its lease to expire; the sweep then starts another. What the old run decides afterwards no longer counts (its
+fence is older), what it learned is still recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+
+from hub.database import transaction, unhurried
+from hub.effects import LeaseLost, Parked
+from hub.errors import ProviderError
+from hub.order_rows import hub_identity, locked, snapshot
+from hub.orders import Order
+from hub.policies import RESTART
+from hub.settings import settings
+from hub.steps import EffectState
+from hub.tables import EffectRow, OrderRow, RunRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+
+
+class Lease:
+    """One run's hold on an order, or the knowledge that another run has it (``order.in_hand``)."""
+
+    def __init__(self, order: Order, due_since: datetime | None) -> None:
+        self.order = order
+        self._due_since = due_since
+
+    @property
+    def is_mine(self) -> bool:
+        """True when this run holds the order."""
+        return self._due_since is not None
+
+    async def renew(self) -> bool:
+        """Prolong the lease; False when it is no longer ours."""
+        async with transaction() as session:
+            renewed = await session.exec(
+                update(OrderRow)
+                .where(col(OrderRow.id) == self.order.id)
+                .where(col(OrderRow.fence) == self.order.fence, col(OrderRow.lease_owner) == self.order.run_id)
+                .values(lease_until=func.clock_timestamp() + _lease_length())
+                .returning(col(OrderRow.fence))
+            )
+            return renewed.one_or_none() is not None
+
+    async def let_go(self, ended_as: str, *, resume_in_seconds: float | None, counts: bool = False) -> None:
+        """
+        Give the order back and say when it is due again (None: when one of its effects is, or never).
+
+        A fact that came in meanwhile has made the order due anew; that stays. ``counts`` keeps this run among those without progress.
+        """
+        async with transaction() as session:
+            row, now = await locked(session, self.order.id)
+            await session.exec(
+                update(RunRow)
+                .where(col(RunRow.subject_id) == self.order.id, col(RunRow.fence) == self.order.fence, col(RunRow.ended_at).is_(None))
+                .values(ended_at=now, ended_as=ended_as)
+            )
+            if row.fence != self.order.fence or row.lease_owner != self.order.run_id:
+                return
+            row.lease_owner = row.lease_until = None
+            if not counts:
+                row.runs_without_progress = 0
+            if row.resume_at == self._due_since:
+                row.resume_at = (
+                    await _next_effect(session, row) if resume_in_seconds is None else now + timedelta(seconds=resume_in_seconds)
+                )
+
+
+async def take(order_id: str, run_id: str) -> Lease | None:
+    """
+    Take the order for this run, or return None when another run holds it.
+
+    An order with nothing to do is not taken but returned as it is. Raises ``NoSuchOrder``.
+    """
+    async with transaction() as session:
+        row, now = await locked(session, order_id)
+        hub_id = (await hub_identity(session)).hub_id
+        due = row.resume_at is not None
+        if not due and snapshot(row, hub_id, run_id, due=False).rests:
+            return Lease(snapshot(row, hub_id, run_id, due=False), None)
+        if row.lease_until is not None and row.lease_until > now:
+            return None
+        row.fence += 1
+        row.lease_owner, row.lease_until, row.resume_at = run_id, now + _lease_length(), now
+        row.runs_without_progress += 1
+        session.add(RunRow(subject_kind="order", subject_id=row.id, run_id=run_id, attempt=row.attempt, fence=row.fence, started_at=now))
+        return Lease(snapshot(row, hub_id, run_id, due=due), now)
+
+
+@asynccontextmanager
+async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
+    """
+    Hold the order while the block runs, renewing the lease; the loser waits for the winner's result.
+
+    Every way out lets go, also a cancellation. What stopped the block decides when the order is due again, and is raised on.
+    """
+    lease = await _take_or_wait(order_id, run_id)
+    if not lease.is_mine:
+        yield lease
+        return
+    renewing = asyncio.create_task(_keep(lease))
+    try:
+        yield lease
+    except Parked as parked:
+        await unhurried(lease.let_go("parked", resume_in_seconds=parked.seconds, counts=parked.counts))
+        raise
+    except LeaseLost:
+        await unhurried(lease.let_go("superseded", resume_in_seconds=0, counts=True))
+        raise
+    except ProviderError as error:
+        wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))
+        await unhurried(lease.let_go("parked", resume_in_seconds=wait, counts=True))
+        raise Parked(wait, str(error), counts=True) from error
+    except BaseException as error:
+        wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))
+        await unhurried(lease.let_go(f"failed: {type(error).__name__}", resume_in_seconds=wait, counts=True))
+        raise
+    else:
+        await unhurried(lease.let_go("rested", resume_in_seconds=None))
+    finally:
+        renewing.cancel()
+
+
+def restart_wait_seconds(runs_without_progress: int) -> float:
+    """Return how long a subject waits after that many runs that brought nothing: 1 min, doubling, at most 1 h; scaled."""
+    return RESTART.wait_seconds(max(runs_without_progress, 1))
+
+
+async def current(order_id: str, run_id: str = "") -> Order:
+    """
+    Return the order as it is now, without taking it.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+    """
+    async with transaction() as session:
+        row, _ = await locked(session, order_id)
+        return snapshot(row, (await hub_identity(session)).hub_id, run_id, due=row.resume_at is not None)
+
+
+async def hold(session: AsyncSession, order: Order) -> OrderRow:
+    """
+    Lock the order's row for a decision of the run that ``order`` was given to.
+
+    Raises:
+        LeaseLost: The run no longer holds the order.
+    """
+    row, now = await locked(session, order.id)
+    check_claim(row, order.fence, order.run_id, order.attempt, now)
+    return row
+
+
+def check_claim(row: OrderRow, fence: int, run_id: str, attempt: int, now: datetime) -> None:
+    """
+    Do nothing when this claim still counts: decisions are fenced, facts are not.
+
+    Raises:
+        LeaseLost: Another run has the subject, or it is at another attempt.
+    """
+    if row.fence != fence or row.lease_owner != run_id or row.lease_until is None or row.lease_until <= now:
+        raise LeaseLost(f"another run has taken {row.id} over")
+    if row.attempt != attempt:
+        raise LeaseLost(f"{row.id} is at attempt {row.attempt} now")
+
+
+async def _take_or_wait(order_id: str, run_id: str) -> Lease:
+    deadline = asyncio.get_running_loop().time() + settings().in_hand_seconds
+    while (lease := await take(order_id, run_id)) is None:
+        if asyncio.get_running_loop().time() > deadline:
+            order = await current(order_id, run_id)
+            return Lease(order.model_copy(update={"in_hand": True}), None)
+        await asyncio.sleep(POLL_SECONDS)
+    return lease
+
+
+async def _keep(lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(settings().lease_seconds / 3)
+        try:
+            if not await lease.renew():
+                return
+        except Exception:  # noqa: BLE001 - the database may be back before the lease ends; the ledger refuses once it has ended
+            log.warning("could not renew the lease of order %s", lease.order.id)
+
+
+async def _runs_without_progress(order_id: str) -> int:
+    async with transaction() as session:
+        return (await session.exec(select(col(OrderRow.runs_without_progress)).where(col(OrderRow.id) == order_id))).one()
+
+
+async def _next_effect(session: AsyncSession, row: OrderRow) -> datetime | None:
+    """Return when the earliest of the order's open effects is due."""
+    if row.attention is not None:
+        return None
+    open_states = (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.PENDING)
+    return (
+        await session.exec(
+            select(func.min(EffectRow.resume_at))
+            .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id)
+            .where(col(EffectRow.state).in_(open_states))
+        )
+    ).one()
+
+
+def _lease_length() -> timedelta:
+    return timedelta(seconds=settings().lease_seconds)

@@ -1,0 +1,107 @@
+"""The hub's PostgreSQL: one pool per event loop, one transaction at a time, and the migrations."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.per_loop import per_loop
+from hub.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+Result = TypeVar("Result")
+
+POOL_SIZE = 10
+MIGRATION_LOCK = 7_205_501  # any number, the same for every hub: two processes never migrate at once
+
+
+class DatabaseNotChosen(Exception):
+    """No database was named and no stack is running."""
+
+    def __str__(self) -> str:
+        return "no database: start the local stack with `hub up`, or set HUB_DATABASE_URL (postgresql+asyncpg://…)"
+
+
+def database_url() -> str:
+    """
+    Return the hub's database URL.
+
+    Raises:
+        DatabaseNotChosen: Neither the environment nor a running stack names one.
+    """
+    if (url := settings().database_url) is None:
+        raise DatabaseNotChosen
+    return url
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=20, pool_pre_ping=True, connect_args={"timeout": 10})
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def engine() -> AsyncEngine:
+    """Return this event loop's engine, made on first use and closed with the loop."""
+    url = database_url()
+    return await per_loop(("database", url), lambda: _engine(url))
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[AsyncSession]:
+    """One transaction: committed at the end of the block, rolled back when it raises."""
+    async with AsyncSession(await engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+async def unhurried(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await ``work`` to its end even when the caller is cancelled meanwhile; the cancellation follows afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _upgrade(connection: Connection, config: Config) -> None:
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def migrate(url: str | None = None) -> None:
+    """Bring the database at ``url`` (default: the hub's) to the newest schema; safe to call from several processes at once."""
+    target = create_async_engine(url or database_url())
+    try:
+        async with target.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            await connection.run_sync(_upgrade, _alembic())
+    finally:
+        await target.dispose()
+
+
+async def schema_is_current() -> bool:
+    """Tell whether the database has the newest migration."""
+    newest = ScriptDirectory.from_config(_alembic()).get_current_head()
+    async with (await engine()).connect() as connection:
+        return newest == await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())

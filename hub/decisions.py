@@ -1,0 +1,51 @@
+"""
+What a run decides about its order, each decision one commit under the run's claim.
+
+Undoing is a plan, not an exception handler: the decision and the intended refund are committed together, before anything is asked.
+"""
+
+from __future__ import annotations
+
+from hub.beginning import intend
+from hub.claims import hold
+from hub.database import transaction
+from hub.effects import Effect
+from hub.facets import HoldFacet, Status
+from hub.facts import Announced, AttentionNeeded, UndoBegun, UndoFinished
+from hub.order_rows import database_now, note, record
+from hub.orders import Order
+from hub.payments import RefundRequest
+
+
+async def begin_undo(order: Order, because: str) -> Effect:
+    """Commit that the order is being undone, and the refund that this takes; return the refund. A second time changes nothing."""
+    async with transaction() as session:
+        row = await hold(session, order)
+        request = RefundRequest(payment_id=row.payment_id or "", amount=row.amount, currency=row.currency, metadata=order.reference)
+        refund = order.effect("refund", request)
+        if row.hold == HoldFacet.NONE:
+            await record(session, row, UndoBegun(because=because), source="undo")
+            await intend(session, refund, await database_now(session))
+        return refund
+
+
+async def finish_undo(order: Order) -> None:
+    """Commit that everything is undone."""
+    async with transaction() as session:
+        await record(session, await hold(session, order), UndoFinished(), source="run")
+
+
+async def announce(order: Order, missed: tuple[str, ...]) -> None:
+    """Commit that the customer and the team were told, but for ``missed``; a courtesy made up for later is noted."""
+    async with transaction() as session:
+        row = await hold(session, order)
+        fact = Announced(missed=missed)
+        if not await record(session, row, fact, source="run") and row.status == Status.CONFIRMED:
+            note(row, fact)
+
+
+async def need_attention(order: Order, reason: str) -> None:
+    """Commit that a person has to look."""
+    async with transaction() as session:
+        row = await hold(session, order)
+        await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="undo")

@@ -1,0 +1,155 @@
+"""Orders come in here, whichever door they use: kept once, compared when they come again, and given new attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from hub.database import transaction
+from hub.facets import Facets, Status, status_of
+from hub.order_rows import NoSuchOrder, database_now, facets_of, hub_identity, locked, write_facets
+from hub.orders import OrderRequest, differences
+from hub.tables import OrderRow
+
+REHEARSAL_CARD = "pm_card_visa"
+"""Stripe's test card, taken when an order of a test or rehearsal hub names none: https://docs.stripe.com/testing"""
+
+
+class OrderDiffers(Exception):
+    """The id is taken by an order with other content. ``paths`` says where they differ, without values."""
+
+    def __init__(self, order_id: str, paths: list[str]) -> None:
+        super().__init__(order_id, paths)
+        self.order_id, self.paths = order_id, paths
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} exists with other content; it differs in {', '.join(self.paths)}. Use another id for another order."
+
+
+class PaymentMethodMissing(Exception):
+    """A hub with live accounts charges nobody without a payment method."""
+
+    def __str__(self) -> str:
+        return "paymentMethod is required: this hub works with live accounts"
+
+
+class NoNewAttempt(Exception):
+    """The order's state allows no new attempt."""
+
+    def __init__(self, order_id: str, why: str) -> None:
+        super().__init__(order_id, why)
+        self.order_id, self.why = order_id, why
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} takes no such attempt: {self.why}"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """``new`` is False when the same order had come before."""
+
+    order_id: str
+    new: bool
+
+
+async def place(order_id: str, request: OrderRequest) -> Placed:
+    """
+    Keep the order, due at once; the same order again changes nothing.
+
+    Raises:
+        OrderDiffers: The id belongs to an order with other content.
+        PaymentMethodMissing: Live accounts, and no payment method named.
+    """
+    stored = request.as_stored()
+    async with transaction() as session:
+        identity = await hub_identity(session)
+        if request.payment_method is None and identity.mode == "live":
+            raise PaymentMethodMissing
+        facets = Facets(amount=request.amount)
+        added = await session.exec(
+            insert(OrderRow)
+            .values(
+                id=order_id,
+                correlation_id=uuid4().hex,
+                request=stored,
+                currency=request.currency,
+                amount=request.amount,
+                payment_method=request.payment_method or REHEARSAL_CARD,
+                payment=facets.payment,
+                parcel=facets.parcel,
+                stock=facets.stock,
+                hold=facets.hold,
+                refunded=0,
+                status=status_of(facets),
+                message="received",
+                attempt=1,
+                epoch=1,
+                fence=0,
+                runs_without_progress=0,
+                resume_at=await database_now(session),
+            )
+            .on_conflict_do_nothing()
+            .returning(col(OrderRow.id))
+        )
+        if added.scalar_one_or_none() is not None:
+            return Placed(order_id, new=True)
+        known: dict[str, Any] = (await session.exec(select(col(OrderRow.request)).where(col(OrderRow.id) == order_id))).one()
+        if paths := differences(known, stored):
+            raise OrderDiffers(order_id, paths)
+        return Placed(order_id, new=False)
+
+
+async def raise_attempt(order_id: str, attempt: int, payment_method: str | None = None) -> None:
+    """
+    Start attempt number ``attempt``, possibly with another payment method; the same number again changes nothing.
+
+    One compare-and-set, allowed from payment_failed and out_of_stock only: starting, retrying or resuming a run never raises the attempt.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+        NoNewAttempt: The number does not follow, the order's state allows none, or the number was used with another payment method.
+    """
+    async with transaction() as session:
+        row, now = await locked(session, order_id)
+        if attempt == row.attempt:
+            if payment_method not in (None, row.payment_method):
+                raise NoNewAttempt(order_id, f"attempt {attempt} has another payment method already; the next number is {attempt + 1}")
+            return
+        if attempt != row.attempt + 1:
+            raise NoNewAttempt(order_id, f"it stands at attempt {row.attempt}, so the next number is {row.attempt + 1}")
+        if row.status not in (Status.PAYMENT_FAILED, Status.OUT_OF_STOCK):
+            raise NoNewAttempt(order_id, f"it is {row.status}, and only payment_failed and out_of_stock can be tried anew")
+        row.attempt = attempt
+        row.epoch += 1
+        row.payment_method = payment_method or row.payment_method
+        row.message = f"attempt {attempt} begins"
+        row.next_action = None
+        row.earlier_payment_id, row.payment_id = row.payment_id, None
+        row.resume_at = now
+        row.runs_without_progress = 0
+        row.progressed_at = now
+        write_facets(row, Facets(attempt=attempt, amount=row.amount, refunded=row.refunded))
+
+
+async def go_on(order_id: str) -> None:
+    """
+    Let an order that needed attention or was parked go on now, at a person's word.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+    """
+    async with transaction() as session:
+        row, now = await locked(session, order_id)
+        row.attention = None
+        row.epoch += 1
+        row.resume_at = now
+        row.runs_without_progress = 0
+        row.progressed_at = now
+        row.status = status_of(facets_of(row))
+
+
+__all__ = ["NoNewAttempt", "NoSuchOrder", "OrderDiffers", "PaymentMethodMissing", "Placed", "go_on", "place", "raise_attempt"]

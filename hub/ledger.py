@@ -1,0 +1,126 @@
+"""
+Exactly once: intent before effect, and finding out before asking again.
+
+``once`` is all that a task needs. Begin commits what is about to be done, Call asks the provider with the stored request, Settle commits
+what came of it, and Resolve finds out what nobody knows. The rows are in ``effects`` and ``attempts``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hub.beginning import Ask, Known, Look, Wait, begin
+from hub.database import unhurried
+from hub.effects import Effect, Parked, Terms
+from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.exchange import Exchange, exchanging
+from hub.settings import settings
+from hub.settling import absent, found, not_done, refused, settle
+from hub.values import Frozen
+
+Request = TypeVar("Request", bound=Frozen)
+Result = TypeVar("Result", bound=Frozen)
+
+Call = Callable[..., Awaitable[Result]]
+"""``call(request, *, key)`` asks the provider, once."""
+Find = Callable[..., Awaitable[Result | None]]
+"""``find(request, *, key, since)`` looks whether the provider did it; None: no trace of it."""
+
+
+async def once(effect: Effect, *, terms: Terms, call: Call[Result], find: Find[Result] | None = None) -> Result:
+    """
+    Return what came of ``effect``, asking the provider only when that is right: nothing was sent yet, or it is known not to have happened.
+
+    Short waits (a rate limit, a call in flight, the gap between two looks) happen in place, longer ones park the subject.
+
+    Raises:
+        Refused: The business answer is no, now or earlier.
+        NotSent: Surely nothing happened; may be asked again.
+        OutcomeUnknown: It may have happened; the next call finds out.
+        Misconfigured: An operator has to mend something.
+        Parked: The subject has to wait longer than a run should.
+        LeaseLost: This run no longer decides about the subject.
+    """
+    while True:
+        begun_at = time.monotonic()
+        match await begin(effect, terms):
+            case Known(result):
+                return effect.what.result.model_validate(result)  # type: ignore[return-value] # the step's own type
+            case Wait(seconds, why):
+                await _wait(seconds, why)
+            case Ask() as ask:
+                outcome = await _ask(effect, ask, call, begun_at)
+                if outcome is not None:
+                    return outcome
+            case Look() as look:
+                outcome = await _look(effect, look, find)
+                if outcome is not None:
+                    return outcome
+
+
+async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) -> Result | None:
+    """Call with the stored request and commit the outcome; None after a wait, to begin anew."""
+    exchange = Exchange(send_by=begun_at + settings().send_window_seconds)
+    request = type(effect.request).model_validate(ask.request)
+    try:
+        with exchanging(exchange):
+            result = await call(request, key=ask.provider_key)
+    except Refused as refusal:
+        await unhurried(refused(effect, ask.attempt_id, exchange, refusal))
+        raise
+    except RateLimited as limit:
+        await unhurried(not_done(effect, ask.attempt_id, exchange, "rate_limited"))
+        if limit.retry_after_seconds is None:
+            raise
+        await _wait(limit.retry_after_seconds, f"{effect.what.provider} asks for patience")
+        return None
+    except (NotSent, Misconfigured, OutcomeUnknown) as error:
+        await unhurried(not_done(effect, ask.attempt_id, exchange, _outcome_of(error), error))
+        raise
+    except BaseException:
+        outcome = "unknown" if exchange.sent else "not_sent"
+        await unhurried(not_done(effect, ask.attempt_id, exchange, outcome))
+        raise
+    await unhurried(settle(effect, ask.attempt_id, exchange, result))
+    return result
+
+
+async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result | None:
+    """
+    Ask the provider what has happened, and commit the answer; None after a wait, to begin anew.
+
+    Before a call has surely ended, only a find decides anything.
+    """
+    if find is None:
+        raise OutcomeUnknown(effect.what.provider, effect.what.action, "nobody can tell whether it happened")
+    exchange = Exchange()
+    try:
+        with exchanging(exchange):
+            result = await find(type(effect.request).model_validate(look.request), key=look.provider_key, since=look.since)
+    except Refused as refusal:
+        await unhurried(refused(effect, None, exchange, refusal))
+        raise
+    if result is not None:
+        await unhurried(found(effect, exchange, result))
+        return result
+    wait = await unhurried(absent(effect, exchange))
+    if look.same_key_is_useless and wait is None:
+        raise OutcomeUnknown(effect.what.provider, effect.what.action, "absent so far, and its key brings no answer")
+    if wait is not None:
+        await _wait(wait, f"looking once more whether {effect.what.provider} did it")
+    return None
+
+
+def _outcome_of(error: ProviderError) -> str:
+    if isinstance(error, Misconfigured):
+        return "misconfigured"
+    return "not_sent" if isinstance(error, NotSent) else "unknown"
+
+
+async def _wait(seconds: float, why: str) -> None:
+    if seconds > settings().wait_in_place_seconds:
+        raise Parked(seconds, why)
+    await asyncio.sleep(max(seconds, 0))

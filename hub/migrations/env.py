@@ -1,0 +1,11 @@
+"""How Alembic reaches the database: on the connection that ``hub.database.migrate`` holds."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from hub.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

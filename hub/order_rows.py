@@ -1,0 +1,187 @@
+"""An order's row: how a fact changes it, how it becomes a snapshot, how it is locked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, status_of
+from hub.facts import (
+    Announced,
+    AttentionNeeded,
+    Fact,
+    LabelBought,
+    LabelRefused,
+    PaymentCanceled,
+    PaymentFailed,
+    PaymentProcessing,
+    PaymentSettled,
+    PaymentWaits,
+    StockShort,
+    UndoBegun,
+    UndoFinished,
+    after,
+    identity_of,
+)
+from hub.orders import Order, OrderRequest
+from hub.payments import NextAction
+from hub.tables import FactRow, HubIdentity, OrderRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+NEWS = ("webhook", "person", "late run")
+
+
+class NoSuchOrder(Exception):
+    """There is no order with this id."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
+
+    def __str__(self) -> str:
+        return f"there is no order {self.order_id}; place it first"
+
+
+def facets_of(row: OrderRow) -> Facets:
+    """Return the facets that stand in the row's columns."""
+    return Facets(
+        attempt=row.attempt,
+        amount=row.amount,
+        refunded=row.refunded,
+        payment=PaymentFacet(row.payment),
+        parcel=ParcelFacet(row.parcel),
+        stock=StockFacet(row.stock),
+        hold=HoldFacet(row.hold),
+        attention=row.attention is not None,
+    )
+
+
+def write_facets(row: OrderRow, facets: Facets) -> None:
+    """Put ``facets`` and the status that follows from them into the row."""
+    row.payment, row.parcel, row.stock, row.hold = facets.payment, facets.parcel, facets.stock, facets.hold
+    row.refunded = facets.refunded
+    row.status = status_of(facets)
+
+
+async def locked(session: AsyncSession, order_id: str) -> tuple[OrderRow, datetime]:
+    """
+    Lock the order's row until the transaction ends, and return it with the database's time.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+    """
+    row = (await session.exec(select(OrderRow).where(col(OrderRow.id) == order_id).with_for_update())).one_or_none()
+    if row is None:
+        raise NoSuchOrder(order_id)
+    return row, await database_now(session)
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """Return the database's time of this very moment, not of the transaction's begin."""
+    moment: datetime = (await session.exec(select(func.clock_timestamp()))).one()
+    return moment
+
+
+async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: str) -> bool:
+    """
+    Record ``fact`` about the locked order and move its facets; return False when it was known already.
+
+    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside makes the order due.
+    """
+    added = await session.exec(
+        insert(FactRow)
+        .values(
+            subject_kind="order",
+            subject_id=row.id,
+            kind=fact.kind,
+            identity=identity_of(fact),
+            data=fact.model_dump(mode="json"),
+            source=source,
+        )
+        .on_conflict_do_nothing()
+        .returning(col(FactRow.id))
+    )
+    if added.scalar_one_or_none() is None:
+        return False
+    write_facets(row, after(facets_of(row), fact))
+    if isinstance(fact, AttentionNeeded):
+        row.attention = fact.reason
+        row.status = status_of(facets_of(row))
+    if getattr(fact, "attempt", row.attempt) == row.attempt:
+        note(row, fact)
+    row.progressed_at = await database_now(session)
+    row.runs_without_progress = 0
+    if source != "run":
+        row.epoch += 1
+    if source in NEWS:
+        row.resume_at = row.progressed_at
+    return True
+
+
+def note(row: OrderRow, fact: Fact) -> None:
+    """Write what people ask for first into columns of its own."""
+    match fact:
+        case StockShort():
+            row.message = f"out of stock: {', '.join(fact.products)}; nothing was charged"
+        case PaymentWaits():
+            row.payment_id, row.next_action = fact.payment_id, fact.next_action.model_dump()
+            row.message = "the customer has to confirm the payment, see nextAction"
+        case PaymentProcessing():
+            row.payment_id, row.message = fact.payment_id, "the payment is being processed and settles later"
+        case PaymentFailed():
+            row.payment_id, row.message = fact.payment_id, f"the payment was declined ({fact.code}); no label was bought"
+        case PaymentCanceled():
+            row.message = "the payment was canceled before any money moved"
+        case PaymentSettled():
+            row.payment_id, row.charge_id, row.next_action = fact.payment_id, fact.charge_id, None
+            row.message = "paid"
+        case LabelBought():
+            row.tracking_number, row.message = fact.tracking_number, "paid, and the label is bought"
+        case LabelRefused():
+            row.message = f"no carrier takes the parcel ({fact.code})"
+        case Announced():
+            row.message = "confirmed" + (f"; not told yet: {', '.join(fact.missed)}" if fact.missed else "")
+        case UndoBegun():
+            row.message = f"being undone: {fact.because}"
+        case UndoFinished():
+            row.message = row.message.replace("being undone", "undone", 1)
+        case AttentionNeeded():
+            row.message = f"needs attention: {fact.reason}"
+        case _:
+            pass
+
+
+async def hub_identity(session: AsyncSession) -> HubIdentity:
+    """Return the row that says which hub this database belongs to."""
+    return (await session.exec(select(HubIdentity))).one()
+
+
+def snapshot(row: OrderRow, hub_id: UUID, run_id: str, **more: Any) -> Order:
+    """Return the row as the frozen value that a run works with."""
+    return Order(
+        id=row.id,
+        hub_id=hub_id,
+        correlation_id=row.correlation_id,
+        request=OrderRequest.model_validate(row.request),
+        payment_method=row.payment_method,
+        attempt=row.attempt,
+        epoch=row.epoch,
+        fence=row.fence,
+        run_id=run_id,
+        facets=facets_of(row),
+        charge_id=row.charge_id,
+        payment_id=row.payment_id,
+        earlier_payment_id=row.earlier_payment_id,
+        tracking_number=row.tracking_number,
+        next_action=NextAction.model_validate(row.next_action) if row.next_action else None,
+        message=row.message,
+        **more,
+    )

@@ -1,0 +1,214 @@
+"""What an order is: the request as it comes in, the frozen snapshot that a run works with, and the result that goes out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from hub.effects import Effect
+from hub.facets import Facets, PaymentFacet, Status, status_of
+from hub.money import Money, exponent
+from hub.payments import NextAction
+from hub.values import Frozen
+
+LARGEST_AMOUNT = (
+    99_999_999  # what Stripe takes in one charge, https://docs.stripe.com/api/payment_intents/object#payment_intent_object-amount
+)
+
+OrderId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
+    Field(description="Letters, digits, dot, underscore and dash; at most 64.", examples=["o-1001"]),
+]
+
+
+def _known_currency(currency: str) -> str:
+    exponent(currency)
+    return currency.lower()
+
+
+def _token_only(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[\d\s-]{12,}", value):
+        raise ValueError("this is a card number; send the payment provider's token, such as pm_card_visa, and never a card number")
+    return value
+
+
+Currency = Annotated[str, AfterValidator(_known_currency)]
+PaymentMethod = Annotated[
+    str,
+    BeforeValidator(_token_only),
+    StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),
+    Field(description="The payment provider's token, never a card number.", examples=["pm_card_visa"]),
+]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class _Incoming(BaseModel):
+    """Part of a request: camel case outside, unknown fields refused, values never echoed in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
+
+
+class Item(_Incoming):
+    """One line of an order; ``price`` is what one piece costs, in minor units."""
+
+    product_id: Text
+    quantity: Annotated[int, Field(strict=True, ge=1, le=100_000)]
+    price: Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT, description="Of one piece, in minor units (5000 is 50.00 USD).")]
+
+
+class Customer(_Incoming):
+    """Who ordered."""
+
+    email: EmailStr
+    name: Text
+    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")] | None = Field(
+        default=None, description="E.164, e.g. +15551234567"
+    )
+
+
+def _street_has_two_names(schema: dict[str, Any]) -> None:
+    schema["properties"]["address"] = {"title": "Address", "type": "string", "description": "Another name for street; give one of the two."}
+    schema["required"] = [name for name in schema.get("required", []) if name != "street"]
+
+
+class Shipping(_Incoming):
+    """Where the parcel goes."""
+
+    model_config = ConfigDict(json_schema_extra=_street_has_two_names)
+
+    street: Text = Field(validation_alias=AliasChoices("street", "address"), description="Street and number; may also be called address.")
+    city: Text
+    state: Text
+    zip: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=12)]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(default="US", description="ISO 3166-1 alpha-2")
+
+
+class OrderRequest(_Incoming):
+    """An order as it comes in."""
+
+    items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=500)]
+    customer: Customer
+    shipping: Shipping
+    currency: Currency = "usd"
+    payment_method: PaymentMethod | None = None
+
+    @model_validator(mode="after")
+    def _a_total_that_can_be_charged(self) -> OrderRequest:
+        if not 1 <= self.amount <= LARGEST_AMOUNT:
+            raise ValueError(f"the items come to {self.amount} minor units; one charge takes 1 to {LARGEST_AMOUNT}")
+        return self
+
+    @property
+    def amount(self) -> int:
+        """The total in minor units."""
+        return sum(item.quantity * item.price for item in self.items)
+
+    def as_stored(self) -> dict[str, Any]:
+        """Return the request as plain JSON, in the names it came in with."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class OrderResult(BaseModel):
+    """What a run of ``process_order`` gives back; no personal data."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    order_id: str
+    status: Status
+    charge_id: str | None = None
+    tracking_number: str | None = None
+    message: str
+
+
+class Order(Frozen):
+    """An order as a run holds it: a snapshot of the row at the moment of the claim. Never a table row, and never changed."""
+
+    id: str
+    hub_id: UUID
+    correlation_id: str
+    request: OrderRequest
+    payment_method: str
+    attempt: int
+    epoch: int
+    fence: int
+    run_id: str
+    facets: Facets
+    due: bool
+    in_hand: bool = False
+    charge_id: str | None = None
+    payment_id: str | None = None
+    earlier_payment_id: str | None = None
+    tracking_number: str | None = None
+    next_action: NextAction | None = None
+    message: str = ""
+
+    kind: Literal["order"] = "order"
+
+    @property
+    def money(self) -> Money:
+        """What the order costs."""
+        return Money(amount=self.request.amount, currency=self.request.currency)
+
+    @property
+    def status(self) -> Status:
+        """How far the order is."""
+        return status_of(self.facets)
+
+    @property
+    def rests(self) -> bool:
+        """True when this run has nothing to do: another run has the order in hand, or it waits for the outside world."""
+        walkable = self.facets.payment is PaymentFacet.PAID and self.status is not Status.NEEDS_ATTENTION
+        return self.in_hand or not (self.due or walkable)
+
+    def effect_key(self, step: str) -> str:
+        """Return the key of this attempt's ``step``, e.g. ``order:o-1001:payment:1``."""
+        return f"{self.kind}:{self.id}:{step}:{self.attempt}"
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """Our reference in a provider's metadata."""
+        return {"hub_id": str(self.hub_id), "order_id": self.id, "correlation_id": self.correlation_id}
+
+    def effect(self, step: str, request: Frozen) -> Effect:
+        """Return the effect that ``step`` is about to have, under this run's claim."""
+        return Effect(
+            hub_id=self.hub_id,
+            subject_kind=self.kind,
+            subject_id=self.id,
+            step=step,
+            attempt=self.attempt,
+            fence=self.fence,
+            run_id=self.run_id,
+            request=request,
+        )
+
+    def result(self) -> OrderResult:
+        """Return what the outside may know of this order."""
+        return OrderResult(
+            order_id=self.id, status=self.status, charge_id=self.charge_id, tracking_number=self.tracking_number, message=self.message
+        )
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Return the places at which two JSON values differ, as paths without values: ``["items[0].quantity", "shipping.zip"]``."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [*old, *(name for name in new if name not in old)]
+        return [path for name in names for path in differences(old.get(name), new.get(name), f"{where}.{name}" if where else name)]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [path for place, (a, b) in enumerate(zip(old, new, strict=True)) for path in differences(a, b, f"{where}[{place}]")]
+    return [] if old == new else [where]

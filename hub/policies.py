@@ -1,0 +1,57 @@
+"""How often we ask again, and for how long: one table. All durations scale by ``HUB_TIME_SCALE``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.settings import settings
+
+JITTER = 0.3
+
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    The patience we have with one kind of service.
+
+    ``budget_seconds`` counts from the first attempt of a run; ``attempts`` is per run; the wait before attempt n+1 is
+    ``first_wait_seconds * factor ** (n - 1)``, at most ``longest_wait_seconds``, plus up to 30 % at random.
+    """
+
+    name: str
+    budget_seconds: float
+    attempts: int
+    first_wait_seconds: float
+    factor: float
+    longest_wait_seconds: float
+
+    def wait_seconds(self, after_attempts: int) -> float:
+        """Return how long to wait after ``after_attempts`` attempts (from 1), scaled, without the jitter."""
+        wait = min(self.first_wait_seconds * self.factor ** (after_attempts - 1), self.longest_wait_seconds)
+        return wait * settings().time_scale
+
+    def task_options(self) -> dict[str, Any]:
+        """Return the arguments of ``@task`` that carry this policy."""
+        return {
+            "retries": self.attempts - 1,
+            "retry_delay_seconds": [self.wait_seconds(n) for n in range(1, self.attempts)],
+            "retry_jitter_factor": JITTER,
+        }
+
+
+EXTERNAL = Policy("external APIs", budget_seconds=300, attempts=5, first_wait_seconds=2, factor=2, longest_wait_seconds=60)
+PAYMENT = Policy("payment", budget_seconds=600, attempts=2, first_wait_seconds=2, factor=2, longest_wait_seconds=60)
+INTERNAL = Policy("internal (database)", budget_seconds=120, attempts=3, first_wait_seconds=1, factor=1.5, longest_wait_seconds=30)
+NOTIFICATION = Policy("notifications", budget_seconds=120, attempts=5, first_wait_seconds=1, factor=2, longest_wait_seconds=30)
+RESTART = Policy("failed runs", budget_seconds=86_400, attempts=8, first_wait_seconds=60, factor=2, longest_wait_seconds=3600)
+
+KEY_LIFE_SECONDS = 23 * 3600.0
+"""How long Stripe surely knows an idempotency key (it says 24 h): https://docs.stripe.com/api/idempotent_requests"""
+
+OPEN_AT_MOST_SECONDS = 86_400.0
+"""After this long without an answer a person has to look."""
+
+CLOSES_AFTER_MISCONFIGURED = 3
+GATE_CLOSED_SECONDS = 300.0
+"""A provider's gate closes after this many misconfigured answers in a row, for this long (scaled)."""

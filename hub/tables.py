@@ -1,0 +1,239 @@
+"""
+The hub's tables. Every decision is made from these rows; ``hub/migrations`` makes them.
+
+Times are ``timestamptz`` and compared in database time. A subject is an order (later a sign-up, a release): ``SubjectColumns`` is what
+claims, the ledger and the sweep need of any of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+def _moment(*, required: bool = False, now: bool = False) -> Any:
+    return Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+        nullable=not (required or now),
+        sa_column_kwargs={"server_default": func.clock_timestamp()} if now else {},
+    )
+
+
+def _json(*, required: bool = True) -> Any:
+    return Field(default=None, sa_type=JSONB, nullable=not required)
+
+
+def _number() -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+
+
+class HubIdentity(SQLModel, table=True):
+    """The one row that says which hub this database belongs to. ``mode`` is live, test or rehearsal, once it was decided."""
+
+    __tablename__ = "hub_identity"
+    __table_args__ = (CheckConstraint("only_row"),)
+
+    only_row: bool = Field(default=True, primary_key=True)
+    hub_id: UUID
+    mode: str | None = None
+    created_at: datetime = _moment(now=True)
+
+
+class SubjectColumns(SQLModel):
+    """
+    What every subject's row has.
+
+    ``attempt`` is the generation of all steps, ``epoch`` makes cache keys stale, ``fence`` rises with every claim; ``resume_at`` is the one
+    durable trigger: when it is in the past and nobody holds the lease, the sweep starts a run.
+    """
+
+    id: str = Field(primary_key=True)
+    correlation_id: str
+    attempt: int = 1
+    epoch: int = 1
+    fence: int = 0
+    lease_owner: str | None = None
+    lease_until: datetime | None = _moment()
+    resume_at: datetime | None = _moment()
+    runs_without_progress: int = 0
+    progressed_at: datetime = _moment(now=True)
+    attention: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = _moment(now=True)
+
+
+class OrderRow(SubjectColumns, table=True):
+    """An order. ``status`` is ``status_of`` the facets, stored beside them so that it can be searched."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        Index("orders_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
+        Index("orders_by_status", "status", "created_at", "id"),
+    )
+
+    request: dict[str, Any] = _json()
+    currency: str
+    amount: int = Field(sa_type=BigInteger)
+    payment_method: str
+    payment: str
+    parcel: str
+    stock: str
+    hold: str
+    refunded: int = Field(default=0, sa_type=BigInteger)
+    status: str
+    message: str = Field(default="", sa_type=Text)
+    payment_id: str | None = None
+    earlier_payment_id: str | None = None
+    charge_id: str | None = None
+    tracking_number: str | None = None
+    next_action: dict[str, Any] | None = _json(required=False)
+
+
+class EffectRow(SQLModel, table=True):
+    """
+    What one step does to the outside, once. States: intended, pending, unknown, done, refused, undone.
+
+    ``request`` is complete: a repetition sends what was intended at first. A step has at most one effect that is not over.
+    """
+
+    __tablename__ = "effects"
+    __table_args__ = (
+        Index(
+            "effects_one_per_step",
+            "subject_kind",
+            "subject_id",
+            "step",
+            unique=True,
+            postgresql_where=text("state IN ('intended', 'pending', 'unknown', 'done')"),
+        ),
+        Index("effects_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
+    )
+
+    key: str = Field(primary_key=True)
+    subject_kind: str
+    subject_id: str
+    step: str
+    attempt: int
+    provider: str
+    action: str
+    request: dict[str, Any] = _json()
+    state: str
+    reference: str | None = None
+    result: dict[str, Any] | None = _json(required=False)
+    code: str | None = None
+    same_key_is_useless: bool = False
+    resume_at: datetime | None = _moment()
+    useful_until: datetime | None = _moment()
+    created_at: datetime = _moment(now=True)
+    settled_at: datetime | None = _moment()
+
+
+class AttemptRow(SQLModel, table=True):
+    """
+    One HTTP request to a provider, committed before it is sent. ``kind`` is call or look.
+
+    ``outcome``: null while nobody knows, else done, pending, refused, not_sent, rate_limited, misconfigured, unknown, found or absent.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("attempts_by_effect", "effect_key", "id"),)
+
+    id: int = _number()
+    effect_key: str = Field(foreign_key="effects.key")
+    kind: str
+    run_id: str
+    fence: int
+    started_at: datetime = _moment(now=True)
+    send_by: datetime | None = _moment()
+    settles_at: datetime | None = _moment()
+    ended_at: datetime | None = _moment()
+    outcome: str | None = None
+    http_status: int | None = None
+    provider_request_id: str | None = None
+    provider_text: str | None = Field(default=None, sa_type=Text)
+
+
+class FactRow(SQLModel, table=True):
+    """Something that has happened to a subject, recorded once under its identity. ``source`` is run, resolver, webhook or person."""
+
+    __tablename__ = "facts"
+    __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "kind", "identity", name="facts_once"),)
+
+    id: int = _number()
+    subject_kind: str
+    subject_id: str
+    kind: str
+    identity: str
+    data: dict[str, Any] = _json()
+    source: str
+    at: datetime = _moment(now=True)
+
+
+class RunRow(SQLModel, table=True):
+    """One claim of a subject by a run, from the claim to the letting go. A run that died has no end until the sweep notes it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("runs_by_subject", "subject_kind", "subject_id", "fence"),)
+
+    id: int = _number()
+    subject_kind: str
+    subject_id: str
+    run_id: str
+    attempt: int
+    fence: int
+    started_at: datetime = _moment(now=True)
+    ended_at: datetime | None = _moment()
+    ended_as: str | None = None
+
+
+class ProviderGateRow(SQLModel, table=True):
+    """Whether a provider may be called now. Closed: every subject that needs it parks until ``closed_until``."""
+
+    __tablename__ = "provider_gates"
+
+    provider: str = Field(primary_key=True)
+    closed_until: datetime | None = _moment()
+    reason: str | None = None
+    misconfigured_in_a_row: int = 0
+
+
+class ApiKeyRow(SQLModel, table=True):
+    """A bearer key of the gateway, as its hash. ``scopes`` says what it opens."""
+
+    __tablename__ = "api_keys"
+
+    name: str = Field(primary_key=True)
+    hashed: str = Field(unique=True)
+    scopes: list[str] = _json()
+    created_at: datetime = _moment(now=True)
+    revoked_at: datetime | None = _moment()
+
+
+class StockRow(SQLModel, table=True):
+    """How many pieces of a product are on the shelf. A product without a row is not counted and never runs out."""
+
+    __tablename__ = "stock"
+    __table_args__ = (CheckConstraint("on_hand >= 0", name="stock_never_below_zero"),)
+
+    product_id: str = Field(primary_key=True)
+    on_hand: int
+
+
+class ReservationRow(SQLModel, table=True):
+    """Pieces set aside for one attempt of one order."""
+
+    __tablename__ = "reservations"
+
+    order_id: str = Field(primary_key=True, foreign_key="orders.id")
+    attempt: int = Field(primary_key=True)
+    product_id: str = Field(primary_key=True)
+    quantity: int
+    released_at: datetime | None = _moment()
+
+
+metadata = SQLModel.metadata

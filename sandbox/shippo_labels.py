@@ -1,0 +1,120 @@
+"""
+Shippo's labels: bought, listed by rate, voided, tracked. There are no idempotency keys: asked twice, it buys twice.
+
+Source: https://docs.goshippo.com/shippoapi/public-api/transactions
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sandbox.calls import Answer, Call, Operation, World
+from sandbox.shippo_objects import NAME, new_track, new_transaction, print_label, stamped
+from sandbox.shippo_shared import asynchronous, invalid, kept, page, public, require
+
+# A recipient here gets rates but no label; the code is one that Shippo passes on from USPS.
+NO_LABEL_ZIP = "00000"
+ADDRESS_REFUSED = "failed_address_validation"
+_LONGEST_METADATA = 100
+_RATES_LAST = timedelta(days=7)
+_TEST_TRACKS = {f"SHIPPO_{status}": status for status in ("UNKNOWN", "PRE_TRANSIT", "TRANSIT", "DELIVERED", "RETURNED", "FAILURE")}
+
+
+def _buy(call: Call) -> Answer:
+    require(call.values, ("rate",))
+    rate = call.store.get(NAME, "rate", str(call.values["rate"]))
+    if rate is None:
+        raise invalid({"rate": [f"Rate with supplied object_id {call.values['rate']} not found."]})
+    if datetime.now(UTC) - datetime.fromisoformat(rate["object_created"]) > _RATES_LAST:
+        raise invalid({"rate": ["Rate is older than 7 days and can no longer be purchased."]})
+    transaction = new_transaction(
+        rate, metadata=str(call.values.get("metadata") or "")[:_LONGEST_METADATA], label_file_type=call.values.get("label_file_type")
+    )
+    transaction["label_url"] = call.base_url  # where the label will be, once it is printed
+    if asynchronous(call.values):
+        answer = {**transaction, "label_url": ""}
+        call.world.later(NAME, "label", transaction["object_id"])
+    else:
+        _print(call.world, transaction, rate)
+        answer = transaction
+    call.store.put(NAME, "transaction", transaction["object_id"], transaction, parent=rate["object_id"])
+    return Answer(201, answer)
+
+
+def _list_labels(call: Call) -> Answer:
+    status, tracking = call.values.get("object_status"), call.values.get("tracking_status")
+    found = [
+        public(item)
+        for item in call.store.newest_first(NAME, "transaction", parent=call.values.get("rate"))
+        if status in {None, item["status"]} and tracking in {None, item["tracking_status"]}
+    ]
+    return page(call, "/transactions", found)
+
+
+def _void(call: Call) -> Answer:
+    require(call.values, ("transaction",))
+    transaction = call.store.get(NAME, "transaction", str(call.values["transaction"]))
+    if transaction is None or transaction["status"] != "SUCCESS":
+        raise invalid({"transaction": ["Transaction is not found or cannot be refunded."]})
+    rate = call.store.get(NAME, "rate", transaction["rate"]) or {}
+    transaction["status"] = "REFUNDPENDING"
+    call.store.put(NAME, "transaction", transaction["object_id"], transaction)
+    refund = kept(call, "refund", stamped(status="PENDING", transaction=transaction["object_id"]))
+    call.world.effects.record("shippo.refund", refund["object_id"], transaction["metadata"], money=_price(rate))
+    call.world.later(NAME, "refund", refund["object_id"])
+    return Answer(201, refund)
+
+
+def _track(call: Call) -> Answer:
+    values = {**call.values, **call.parts}
+    require(values, ("carrier", "tracking_number"))
+    carrier, number = str(values["carrier"]), str(values["tracking_number"])
+    status = _TEST_TRACKS.get(number) if carrier == "shippo" else None
+    if status is None:
+        known = (item for item in call.store.newest_first(NAME, "transaction") if item["tracking_number"] == number)
+        status = next((item["tracking_status"] for item in known), "UNKNOWN")
+    return Answer(201 if call.method == "POST" else 200, new_track(carrier, number, status, str(values.get("metadata") or "")))
+
+
+def _print(world: World, transaction: dict[str, Any], rate: dict[str, Any]) -> None:
+    """Buy the label from the carrier, or have it refused."""
+    base_url = transaction["label_url"]
+    shipment = world.store.get(NAME, "shipment", rate["shipment"]) or {}
+    if shipment["address_to"]["zip"] == NO_LABEL_ZIP:
+        text = "Recipient address invalid: The address as submitted could not be found."
+        transaction |= {
+            "status": "ERROR",
+            "label_url": "",
+            "messages": [{"source": rate["provider"], "code": ADDRESS_REFUSED, "text": text}],
+        }
+        return
+    print_label(transaction, rate, base_url)
+    world.effects.record("shippo.label", transaction["object_id"], transaction["metadata"] or shipment["metadata"], money=_price(rate))
+
+
+def _price(rate: dict[str, Any]) -> tuple[int, str]:
+    return int(Decimal(rate["amount"]) * 100), rate["currency"].lower()
+
+
+def settled(world: World, what: str, identity: str) -> None:
+    """Print a label that was ordered without waiting, or give the money of a voided one back."""
+    if what == "label":
+        transaction = world.store.get(NAME, "transaction", identity) or {}
+        _print(world, transaction, world.store.get(NAME, "rate", transaction["rate"]) or {})
+        world.store.put(NAME, "transaction", identity, transaction)
+        return
+    refund = world.store.get(NAME, "refund", identity) or {}
+    transaction = world.store.get(NAME, "transaction", refund["transaction"]) or {}
+    world.store.put(NAME, "refund", identity, refund | {"status": "SUCCESS"})
+    world.store.put(NAME, "transaction", transaction["object_id"], transaction | {"status": "REFUNDED"})
+
+
+OPERATIONS = (
+    Operation("buy label", "POST", "/transactions", _buy),
+    Operation("list labels", "GET", "/transactions", _list_labels),
+    Operation("void label", "POST", "/refunds", _void),
+    Operation("track parcel", "POST", "/tracks", _track),
+    Operation("read track", "GET", "/tracks/{carrier}/{tracking_number}", _track),
+)

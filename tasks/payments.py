@@ -1,0 +1,70 @@
+"""The customer's money: taken once, and given back once."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.accounts import load_account
+from blocks.stripe_account import StripeAccount
+from hub.decisions import begin_undo
+from hub.ledger import once
+from hub.orders import Order
+from hub.payments import CancelRequest, Payment, PaymentRequest, Refund
+from hub.policies import PAYMENT
+from hub.settings import settings
+from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
+
+
+@task(
+    name="payment",
+    task_run_name="take payment {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def take_payment(order: Order) -> Payment:
+    """Charge the order once, whatever dies in between."""
+    stripe = await load_account(StripeAccount)
+    request = PaymentRequest(
+        amount=order.money.amount,
+        currency=order.money.currency,
+        payment_method=order.payment_method,
+        description=f"Order {order.id}",
+        metadata=order.reference,
+        return_url=settings().return_url,
+    )
+    return await once(order.effect("payment", request), terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
+
+
+@task(
+    name="cancel-payment",
+    task_run_name="cancel earlier payment {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
+    """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
+    stripe = await load_account(StripeAccount)
+    request = CancelRequest(payment_id=payment_id)
+    return await once(order.effect("cancel-payment", request), terms=stripe.terms, call=stripe.cancel_payment)
+
+
+@task(
+    name="refund",
+    task_run_name="refund {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def refund_payment(order: Order, because: str) -> Refund:
+    """Give the whole payment back once; the intention is committed together with the decision to undo the order."""
+    stripe = await load_account(StripeAccount)
+    refund = await begin_undo(order, because)
+    return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)

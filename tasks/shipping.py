@@ -1,0 +1,50 @@
+"""The parcel: what sending it costs, and its label, bought once."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.accounts import load_account
+from blocks.shippo_account import ShippoAccount
+from hub.ledger import once
+from hub.orders import Order
+from hub.parcels import Address, Label, LabelRequest, Quote, QuoteRequest
+from hub.policies import EXTERNAL
+from hub.settings import settings
+from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
+
+
+@task(
+    name="quote",
+    task_run_name="quote parcel {order.id}",
+    tags=["shippo"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def quote_parcel(order: Order) -> Quote:
+    """Ask what sending the order costs; the first answer is kept, so a rerun buys what was chosen then."""
+    shippo = await load_account(ShippoAccount)
+    customer, shipping = order.request.customer, order.request.shipping
+    recipient = Address(name=customer.name, email=customer.email, phone=customer.phone, **shipping.model_dump())
+    request = QuoteRequest(
+        sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=f"{order.hub_id}:{order.effect_key('quote')}"
+    )
+    return await once(order.effect("quote", request), terms=shippo.terms, call=shippo.quote)
+
+
+@task(
+    name="label",
+    task_run_name="buy label {order.id}",
+    tags=["shippo"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def buy_label(order: Order, quote: Quote) -> Label:
+    """Buy the cheapest label of the quote once."""
+    shippo = await load_account(ShippoAccount)
+    request = LabelRequest(rate_id=quote.rates[0].rate_id, reference=f"{order.hub_id}:{order.effect_key('label')}")
+    return await once(order.effect("label", request), terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)

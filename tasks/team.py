@@ -1,0 +1,49 @@
+"""What the team reads: ids, amounts and outcomes, nothing about the customer."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.accounts import load_account
+from blocks.slack_account import SlackAccount
+from hub.ledger import once
+from hub.messages import PostedMessage, TeamMessage
+from hub.orders import Order
+from hub.policies import NOTIFICATION
+from hub.settings import settings
+from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
+
+
+@task(
+    name="team",
+    task_run_name="tell team {order.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def tell_team(order: Order, tracking_number: str) -> PostedMessage:
+    """Tell the team that the order is confirmed."""
+    text = f":white_check_mark: order {order.id} confirmed: {order.money}, tracking number {tracking_number}"
+    return await _post(order, "team", text)
+
+
+@task(
+    name="team-alert",
+    task_run_name="alert team {order.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def alert_team(order: Order, what: str) -> PostedMessage:
+    """Tell the team what went wrong with the order; once per attempt."""
+    return await _post(order, f"team-alert.{order.attempt}", f":warning: order {order.id} ({order.money}): {what}")
+
+
+async def _post(order: Order, step: str, text: str) -> PostedMessage:
+    slack = await load_account(SlackAccount)
+    message = TeamMessage(channel=settings().team_channel, text=text, metadata=order.reference)
+    return await once(order.effect(step, message), terms=slack.terms, call=slack.post_message, find=slack.find_message)
