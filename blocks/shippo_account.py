@@ -62,11 +62,11 @@ class ShippoAccount(ProviderAccount):
         """
         Return one sentence about the account.
 
-        Source: https://docs.goshippo.com/shippoapi/public-api/addresses/listaddresses
+        Source: https://docs.goshippo.com/shippoapi/public-api/carrier-accounts/listcarrieraccounts
         """
         client = await self.get_client()
         with in_our_words("say who we are"):
-            await ask(client, "GET", "/addresses", params={"results": 1})
+            await ask(client, "GET", "/carrier_accounts", params={"results": 1})
         kind = "live" if self.kind_of_key(self.api_key.get_secret_value()) == "live" else "test"
         return f"Shippo accepts the token; it buys {kind} labels."
 

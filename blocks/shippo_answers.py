@@ -14,17 +14,11 @@ from hub.parcels import Label, Rate
 STILL_AT_IT = frozenset({"QUEUED", "WAITING"})
 BOUGHT = frozenset({"SUCCESS", "REFUNDED", "REFUNDPENDING", "REFUNDREJECTED"})
 """States of a transaction whose label was bought, whatever became of it. Source: Shippo's OpenAPI, TransactionStatusEnum"""
-CARRIER_REFUSALS = frozenset({
-    "address_not_found",
-    "address_undeliverable",
-    "carrier_refused",
-    "invalid_address",
-    "label_refused",
-    "parcel_too_heavy",
-    "parcel_too_large",
-    "service_unavailable_for_destination",
-})  # fmt: skip
-"""Message codes of a failed purchase that are the carrier's no; any other code is for an operator to look at."""
+CARRIER_REFUSALS = frozenset({"failed_address_validation"})
+"""
+Message codes of a failed purchase that are the carrier's no; any other code is for an operator to look at. Shippo publishes no list and
+passes the carriers' codes on; this one is in a webhook body that a user of USPS has published. A new one needs the same evidence.
+"""
 
 
 class _Service(Answer):

@@ -1,5 +1,47 @@
-"""`hub doctor`."""
+"""`hub doctor`: one line per check, with what to do where something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+from rich.console import Console
+
+from deployments import instance
+from deployments.problems import Problem
+from hub.per_loop import close_all
+from hub.settings import settings
+
+Check = Callable[[], Awaitable[str]]
+CHECK_LIMIT_SECONDS = 30
 
 
-def doctor() -> None:
-    """x"""
+async def doctor() -> int:
+    """Check everything, and say what to do about what is wrong; exit code 1 if anything is."""
+    running = instance.written_down(settings().home.expanduser().resolve())
+    if running is not None:  # Prefect reads its address when it is imported
+        os.environ.setdefault("PREFECT_API_URL", running["prefect_api_url"])
+        if running["prefect_auth_string"]:
+            os.environ.setdefault("PREFECT_API_AUTH_STRING", running["prefect_auth_string"])
+    from deployments import checkups  # noqa: PLC0415 - imports Prefect
+
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        outcomes = [await _asked(console, name, check) for name, check in checkups.CHECKS.items()]
+    finally:
+        await close_all()
+    return 0 if all(outcomes) else 1
+
+
+async def _asked(console: Console, name: str, check: Check) -> bool:
+    try:
+        finding = await asyncio.wait_for(check(), CHECK_LIMIT_SECONDS)
+    except Problem as problem:
+        console.print(f"[bold red]problem[/] {name}: {problem}", markup=True)
+        return False
+    except TimeoutError:
+        console.print(f"[bold red]problem[/] {name}: no answer within {CHECK_LIMIT_SECONDS} s.")
+        return False
+    console.print(f"[green]ok[/]      {name}: {finding}")
+    return True

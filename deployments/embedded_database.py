@@ -68,7 +68,7 @@ class EmbeddedDatabase:
             await asyncio.to_thread(self._initialise)
 
     def _initialise(self) -> None:
-        command = [self.binaries / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+        command = [str(self.binaries / "initdb"), "-D", str(self.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # the same on every machine
         uid, gid = self.user or (None, None)
         try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-class Problem(Exception):  # noqa: N818 - named by what it is, like the errors in hub/
+class Problem(Exception):
     """A command cannot go on; the text is one sentence that says what is wrong and what to do. Printed without a traceback, exit code 1."""
 
 
-class NeedsAuth(Exception):  # noqa: N818 - likewise
+class NeedsAuth(Exception):
     """An account that is not for rehearsal is saved at a Prefect server without an auth string; the stack starts again with one."""

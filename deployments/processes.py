@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it ships no types
 
 MARKER = "HUB_STACK_ID"
 
@@ -57,6 +57,6 @@ async def gone_within(processes: Iterable[psutil.Process], seconds: float) -> li
 def alive(process: psutil.Process) -> bool:
     """Whether ``process`` still runs; a zombie does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

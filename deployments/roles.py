@@ -22,7 +22,7 @@ def prefect_server(layout: Layout, databases: Databases) -> Role:
     """Prefect's API, UI and services. The first start on an empty database takes 15 to 20 s (migrations)."""
     return Role(
         name="prefect-server",
-        command=(sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(layout.prefect_port)),
+        command=(sys.executable, "-m", "deployments.prefect_server", "--port", str(layout.prefect_port)),
         environment=layout.server_environment(databases),
         directory=PROJECT,
         ready=answers(f"{layout.prefect_api_url}/health", layout.auth),

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from deployments import databases as given_databases
 from deployments import instance, roles
@@ -100,7 +101,7 @@ async def local_stack(
     mixed: bool = False,
     say: Say = print,
     sweep_seconds: float | None = None,
-    settings: Mapping[str, object] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stack]:
     """
     Everything of the hub runs while the block does, and no process of it afterwards.

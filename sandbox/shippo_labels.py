@@ -12,12 +12,11 @@ from typing import Any
 
 from sandbox.calls import Answer, Call, Operation, World
 from sandbox.shippo_objects import NAME, new_track, new_transaction, print_label, stamped
-from sandbox.shippo_shared import asynchronous, invalid, kept, page, public, require
+from sandbox.shippo_shared import asynchronous, invalid, kept, page, public, reference, require
 
 # A recipient here gets rates but no label; the code is one that Shippo passes on from USPS.
 NO_LABEL_ZIP = "00000"
 ADDRESS_REFUSED = "failed_address_validation"
-_LONGEST_METADATA = 100
 _RATES_LAST = timedelta(days=7)
 _TEST_TRACKS = {f"SHIPPO_{status}": status for status in ("UNKNOWN", "PRE_TRANSIT", "TRANSIT", "DELIVERED", "RETURNED", "FAILURE")}
 
@@ -29,9 +28,7 @@ def _buy(call: Call) -> Answer:
         raise invalid({"rate": [f"Rate with supplied object_id {call.values['rate']} not found."]})
     if datetime.now(UTC) - datetime.fromisoformat(rate["object_created"]) > _RATES_LAST:
         raise invalid({"rate": ["Rate is older than 7 days and can no longer be purchased."]})
-    transaction = new_transaction(
-        rate, metadata=str(call.values.get("metadata") or "")[:_LONGEST_METADATA], label_file_type=call.values.get("label_file_type")
-    )
+    transaction = new_transaction(rate, metadata=reference(call.values), label_file_type=call.values.get("label_file_type"))
     transaction["label_url"] = call.base_url  # where the label will be, once it is printed
     if asynchronous(call.values):
         answer = {**transaction, "label_url": ""}

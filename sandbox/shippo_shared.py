@@ -9,6 +9,7 @@ from sandbox.calls import Answer, Call, Rejected
 from sandbox.shippo_objects import NAME
 
 Fields = tuple[str, ...]
+LONGEST_METADATA = 100
 
 
 def require(values: dict[str, Any], names: tuple[str, ...], field: str | None = None) -> None:
@@ -21,6 +22,19 @@ def require(values: dict[str, Any], names: tuple[str, ...], field: str | None = 
     wrong = {name: ["This field is required."] for name in names if values.get(name) in (None, "", [])}
     if wrong:
         raise invalid({field: [wrong]} if field else wrong)
+
+
+def reference(values: dict[str, Any]) -> str:
+    """
+    Return the ``metadata`` text of a request.
+
+    Raises:
+        Rejected: It is longer than Shippo keeps.
+    """
+    metadata = str(values.get("metadata") or "")
+    if len(metadata) > LONGEST_METADATA:
+        raise invalid({"metadata": [f"Ensure this field has no more than {LONGEST_METADATA} characters."]})
+    return metadata
 
 
 def asynchronous(values: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.calls import Answer, Call, Operation
 from sandbox.shippo_objects import ACCOUNTS, NAME, new_address, new_parcel, rates_for, stamped
-from sandbox.shippo_shared import Fields, asynchronous, invalid, kept, one, page, require
+from sandbox.shippo_shared import Fields, asynchronous, invalid, kept, one, page, reference, require
 
 # Parcels from or to here get no rates.
 NO_RATES_ZIP = "99999"
@@ -33,7 +33,7 @@ def _create_shipment(call: Call) -> Answer:
         address_from=_part(call, "address_from", values["address_from"], "address"),
         address_to=_part(call, "address_to", values["address_to"], "address"),
         parcels=[_part(call, "parcels", parcel, "parcel") for parcel in _list_of(values["parcels"])],
-        metadata=str(values.get("metadata") or ""),
+        metadata=reference(values),
         carrier_accounts=values.get("carrier_accounts") or [],
         customs_declaration=values.get("customs_declaration"),
         extra=values.get("extra") or {},

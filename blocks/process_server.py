@@ -1,0 +1,57 @@
+"""Prefect's server, as far as we ask it for runs: start one, find the dead ones, and say that they are dead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Crashed
+
+ORDERS = "process-order/hub"
+
+
+async def start_run(deployment: str, parameters: dict[str, Any], *, key: str, tags: tuple[str, ...] = ()) -> FlowRun:
+    """
+    Return the flow run that was started under ``key``, starting it if there is none. Parameters should be ids alone.
+
+    Raises:
+        ObjectNotFound: There is no such deployment.
+        httpx.HTTPError: Prefect did not answer; the sweep starts what is due later.
+    """
+    async with get_client() as client:
+        found = await client.read_deployment_by_name(deployment)
+        return await client.create_flow_run_from_deployment(found.id, parameters=parameters, idempotency_key=key, tags=list(tags))
+
+
+async def start_order_run(order_id: str, key: str) -> FlowRun:
+    """Return the run of ``process-order/hub`` that was started for the order under ``key``. Raises like ``start_run``."""
+    return await start_run(ORDERS, {"order_id": order_id}, key=key, tags=(f"order:{order_id}",))
+
+
+async def unfinished_runs(flow: str, *, older_than_seconds: float) -> list[FlowRun]:
+    """Return the runs of ``flow`` that stand in Pending or Running for longer than that."""
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
+    async with get_client() as client:
+        runs = await client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])), flow_run_filter=FlowRunFilter(state=states)
+        )
+    latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+    return [run for run in runs if run.state is not None and run.state.timestamp < latest]
+
+
+async def mark_crashed(run_id: str, why: str) -> bool:
+    """Set a run that no process works on any more to Crashed, which frees its place in its queue; False when it was over already."""
+    async with get_client() as client:
+        try:
+            run = await client.read_flow_run(UUID(run_id))
+        except ObjectNotFound:
+            return False
+        if run.state is not None and run.state.is_final():
+            return False
+        await client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+        return True

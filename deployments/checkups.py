@@ -1,0 +1,154 @@
+"""What `hub doctor` looks at. Every check returns one sentence, or raises a ``Problem`` that says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
+
+from deployments import accounts, instance, secret_files
+from deployments.declarations import declared
+from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
+from deployments.problems import Problem
+from hub.database import DatabaseNotChosen, schema_is_current
+from hub.errors import ProviderError
+from hub.identity import remembered_mode
+from hub.settings import STACK_FILE, settings
+
+OFFICIAL = ("test", "live")
+START = "start the stack with `hub up`"
+
+
+async def database() -> str:
+    """The hub's database answers and has the newest tables."""
+    try:
+        current = await schema_is_current()
+    except DatabaseNotChosen as unknown:
+        raise Problem(f"{unknown}.") from unknown
+    except Exception as failure:
+        message = f"it cannot be reached ({type(failure).__name__}): {START}, or check HUB_DATABASE_URL."
+        raise Problem(message) from failure
+    if not current:
+        raise Problem(f"its tables are not the newest: {START}, which migrates.")
+    return f"reachable, newest tables, used for {await remembered_mode() or 'nothing yet'} work"
+
+
+async def prefect_api() -> str:
+    """Prefect's API answers us."""
+    async with get_client() as client:
+        failure = await client.api_healthcheck()
+        if failure is not None:
+            raise Problem(f"{client.api_url} does not answer ({type(failure).__name__}): {START}, or check PREFECT_API_URL.")
+        return f"{client.api_url} answers"
+
+
+async def guarded_server() -> str:
+    """The local server keeps its secrets: encryption key, no foreign origin, auth as soon as an account is official."""
+    home = settings().home.expanduser().resolve()
+    if instance.written_down(home) is None:
+        return "no local stack is running; who runs the Prefect server guards it"
+    if secret_files.known(home, secret_files.ENCRYPTION_KEY) is None:
+        raise Problem(f"the encryption key is missing below {home}: stop the stack and start it with `hub up`.")
+    url = f"{get_current_settings().api.url}/block_documents/filter"
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as stranger:
+        foreign = await stranger.post(url, json={"limit": 1}, headers={"Origin": "http://elsewhere.example"})
+        anonymous = await stranger.post(url, json={"limit": 1})
+    if "access-control-allow-origin" in foreign.headers:
+        raise Problem("pages of other origins may read from it: stop the stack and start it with `hub up`.")
+    official = [provider for provider in accounts.ACCOUNTS if await _mode(provider) in OFFICIAL]
+    if official and anonymous.status_code != httpx.codes.UNAUTHORIZED:
+        raise Problem(f"it asks for no auth string although {', '.join(official)} is not for rehearsal: stop and start with `hub up`.")
+    guard = "asks for an auth string" if anonymous.status_code == httpx.codes.UNAUTHORIZED else "no auth string, all accounts rehearse"
+    return f"encryption key set, closed to other origins, {guard}"
+
+
+async def worker() -> str:
+    """The work pool exists, is not paused, and a worker looks after it."""
+    async with get_client() as client:
+        try:
+            pool = await client.read_work_pool(POOL)
+        except ObjectNotFound as missing:
+            raise Problem(f"there is no work pool {POOL!r}: {START}, or `prefect work-pool create {POOL} --type process`.") from missing
+        workers = await client.read_workers_for_work_pool(POOL, limit=100, offset=0)
+        janitor = await client.read_work_queue_by_name(JANITOR_QUEUE, work_pool_name=POOL)
+    if pool.is_paused or janitor.is_paused:
+        raise Problem(f"the work pool or its queue {JANITOR_QUEUE!r} is paused: resume it in the Prefect UI.")
+    if pool.concurrency_limit is not None or janitor.concurrency_limit is not None:
+        raise Problem("the pool or the janitor's queue has a limit, so dead runs can lock out `sweep`: limit the queue `default` instead.")
+    online = [one.name for one in workers if one.status == "ONLINE"]
+    if not online:
+        raise Problem(f"no worker looks after it: {START}, or run `hub worker`.")
+    return f"pool {POOL!r}, worker {', '.join(online)} online"
+
+
+async def deployments() -> str:
+    """Every deployment that prefect.yaml declares is at the server."""
+    wanted = declared(PROJECT / "prefect.yaml")
+    async with get_client() as client:
+        present = {one.entrypoint for one in await client.read_deployments(limit=200, offset=0)}
+    missing = [one.entrypoint for one in wanted if one.entrypoint not in present]
+    if missing:
+        raise Problem(f"not deployed: {', '.join(missing)}: {START}, or `prefect deploy --all`.")
+    return f"{len(wanted)} present"
+
+
+async def account(provider: str) -> str:
+    """The account of ``provider`` is saved and its credentials work."""
+    found = await accounts.saved(provider)
+    if found is None:
+        raise Problem(f"no account is saved: {START}, or save one in the Prefect UI under Blocks.")
+    try:
+        return f"{found.mode}: {await found.check()}"
+    except ProviderError as failure:
+        raise Problem(f"{failure}.") from failure
+
+
+async def answers(path: str, which: str) -> str:
+    """``path`` answers below the address of ``which``."""
+    base = settings().gateway_url if which == "gateway" else settings().sandbox_url
+    if which == "sandbox" and "rehearsal" not in await asyncio.gather(*(_mode(provider) for provider in accounts.ACCOUNTS)):
+        return "not needed, every account is official"
+    try:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            answer = await client.get(base + path)
+    except httpx.HTTPError as failure:
+        raise Problem(f"{base} does not answer ({type(failure).__name__}): {START}, or run `hub {which}`.") from failure
+    if answer.status_code != httpx.codes.OK:
+        raise Problem(f"{base}{path} answers {answer.status_code}: see the log of the {which} below {settings().home}/logs.")
+    return f"{base} answers"
+
+
+async def private_files() -> str:
+    """Nobody else on this machine can read our secrets."""
+    home = settings().home.expanduser().resolve()
+    files = [path for path in (home / secret_files.FOLDER).glob("*") if path.is_file()]
+    files += [path for path in (home / STACK_FILE, home / "sandbox" / "token") if path.exists()]
+    loose = [path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077 or path.stat().st_uid != os.geteuid()]
+    if loose:
+        raise Problem(f"others can read {', '.join(map(str, loose))}: chmod 600, and replace what they hold.")
+    return f"{len(files)} files of mode 0600"
+
+
+async def _mode(provider: str) -> str | None:
+    found = await accounts.saved(provider)
+    return None if found is None else str(found.mode)
+
+
+CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
+    "database": database,
+    "Prefect API": prefect_api,
+    "Prefect's guard": guarded_server,
+    "work pool": worker,
+    "deployments": deployments,
+    **{f"{provider} account": partial(account, provider) for provider in accounts.ACCOUNTS},
+    "gateway": partial(answers, "/health", "gateway"),
+    "sandbox": partial(answers, "/_sandbox/health", "sandbox"),
+    "private files": private_files,
+}

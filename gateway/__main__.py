@@ -1,0 +1,25 @@
+"""``python -m gateway``: serve until a signal comes."""
+
+from __future__ import annotations
+
+import argparse
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from gateway.application import create_app
+from hub.settings import settings
+
+
+def main() -> None:
+    """Serve the gateway where ``HUB_GATEWAY_URL`` says, or where the arguments do."""
+    address = urlsplit(settings().gateway_url)
+    parser = argparse.ArgumentParser(prog="python -m gateway", description="The hub's gateway: orders in, state out.")
+    parser.add_argument("--host", default=address.hostname)
+    parser.add_argument("--port", type=int, default=address.port)
+    options = parser.parse_args()
+    uvicorn.run(create_app(), host=options.host, port=options.port, access_log=False, server_header=False, timeout_graceful_shutdown=5)
+
+
+if __name__ == "__main__":
+    main()

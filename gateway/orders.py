@@ -1,0 +1,76 @@
+"""Orders in, state out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Query, Response, status
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from blocks.process_server import start_order_run
+from gateway.access import MAY_READ, MAY_WRITE
+from hub.due import next_run_key
+from hub.facets import Status
+from hub.intake import place, raise_attempt
+from hub.orders import OrderId, OrderRequest, PaymentMethod
+from hub.story import Event, story_of
+from hub.views import OrderPage, OrderView, list_orders, view_order
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/orders", tags=["orders"])
+
+
+class AttemptRequest(BaseModel):
+    """A new attempt at an order whose payment failed: its number, one above the last, and perhaps another card."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
+
+    attempt: Annotated[int, Field(strict=True, ge=1)]
+    payment_method: PaymentMethod | None = None
+
+
+@router.put("/{order_id}", dependencies=[MAY_WRITE], responses={201: {"description": "New"}, 409: {"description": "Other content"}})
+async def put_order(order_id: OrderId, order: OrderRequest, response: Response, later: BackgroundTasks) -> OrderView:
+    """Keep the order and start its process: 201 when it is new, 200 when the same came before, 409 when the id has other content."""
+    placed = await place(order_id, order)
+    response.status_code = status.HTTP_201_CREATED if placed.new else status.HTTP_200_OK
+    later.add_task(_start, order_id)
+    return await view_order(order_id)
+
+
+@router.get("", dependencies=[MAY_READ])
+async def get_orders(status: Status | None = None, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> OrderPage:
+    """Return orders, newest first, a page at a time."""
+    return await list_orders(status, cursor, limit)
+
+
+@router.get("/{order_id}", dependencies=[MAY_READ])
+async def get_order(order_id: OrderId) -> OrderView:
+    """Return how far the order is."""
+    return await view_order(order_id)
+
+
+@router.get("/{order_id}/timeline", dependencies=[MAY_READ])
+async def get_timeline(order_id: OrderId) -> list[Event]:
+    """Return everything that has happened to the order, oldest first."""
+    await view_order(order_id)
+    return await story_of(order_id)
+
+
+@router.post("/{order_id}/attempts", dependencies=[MAY_WRITE], status_code=status.HTTP_202_ACCEPTED)
+async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: BackgroundTasks) -> OrderView:
+    """Start a new attempt after a failed payment; the same number again gives the same answer."""
+    await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
+    later.add_task(_start, order_id)
+    return await view_order(order_id)
+
+
+async def _start(order_id: str) -> None:
+    """Start the process of an order that is due. When Prefect does not answer, the sweep does it: the order is kept and due."""
+    try:
+        if (key := await next_run_key(order_id)) is not None:
+            await start_order_run(order_id, key)
+    except Exception as error:  # noqa: BLE001 - the row is the truth; a run that did not start costs latency, never an order
+        log.warning("order %s is kept, but its run was not started (%s); the sweep will", order_id, type(error).__name__)

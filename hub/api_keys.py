@@ -1,0 +1,95 @@
+"""Bearer keys of the gateway: made once, kept as hashes, scoped, revocable; two names alive at once make a rotation."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from hub.database import transaction
+from hub.tables import ApiKeyRow
+from hub.values import Frozen
+
+SCOPES = ("orders:read", "orders:write")
+PREFIX = "hub_"
+
+
+class KeyInfo(Frozen):
+    """A key without its secret."""
+
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class UnknownScope(Exception):
+    """A scope that opens nothing."""
+
+    def __str__(self) -> str:
+        return f"scopes are {', '.join(SCOPES)}"
+
+
+class KeyNameTaken(Exception):
+    """There is a key of this name already."""
+
+    def __str__(self) -> str:
+        return f"there is a key called {self.args[0]} already; choose another name, or revoke it and choose another name all the same"
+
+
+async def add_key(name: str, scopes: tuple[str, ...] = SCOPES, secret: str | None = None) -> str:
+    """
+    Make a key and return its secret, which is shown this once and kept nowhere. 256 random bits need no slow hash.
+
+    Raises:
+        KeyNameTaken: There is a key of this name, possibly revoked.
+        UnknownScope: A scope that does not exist.
+    """
+    if set(scopes) - set(SCOPES):
+        raise UnknownScope(scopes)
+    secret = secret or PREFIX + secrets.token_urlsafe(32)
+    async with transaction() as session:
+        added = await session.exec(
+            insert(ApiKeyRow)
+            .values(name=name, hashed=_hashed(secret), scopes=list(scopes))
+            .on_conflict_do_nothing()
+            .returning(col(ApiKeyRow.name))
+        )
+        if added.one_or_none() is None:
+            raise KeyNameTaken(name)
+    return secret
+
+
+async def key_scopes(secret: str) -> tuple[str, ...] | None:
+    """Return what the key opens, or None when nobody made it or it was revoked."""
+    wanted = select(col(ApiKeyRow.scopes)).where(col(ApiKeyRow.hashed) == _hashed(secret), col(ApiKeyRow.revoked_at).is_(None))
+    async with transaction() as session:
+        scopes = (await session.exec(wanted)).one_or_none()
+    return None if scopes is None else tuple(scopes)
+
+
+async def list_keys() -> list[KeyInfo]:
+    """Return all keys, oldest first, without their secrets."""
+    async with transaction() as session:
+        rows = await session.exec(select(ApiKeyRow).order_by(col(ApiKeyRow.created_at)))
+        return [KeyInfo(name=r.name, scopes=tuple(r.scopes), created_at=r.created_at, revoked_at=r.revoked_at) for r in rows]
+
+
+async def revoke_key(name: str) -> bool:
+    """Make the key open nothing from now on; False when there is no living key of this name."""
+    async with transaction() as session:
+        revoked = await session.exec(
+            update(ApiKeyRow)
+            .where(col(ApiKeyRow.name) == name, col(ApiKeyRow.revoked_at).is_(None))
+            .values(revoked_at=func.clock_timestamp())
+            .returning(col(ApiKeyRow.name))
+        )
+        return revoked.one_or_none() is not None
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

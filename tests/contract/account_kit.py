@@ -1,0 +1,83 @@
+"""What the tests of the four accounts share: the troubles that every account must survive, and how to look at its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from hub.exchange import Exchange, exchanging
+from tests.contract.sandbox_process import Sandbox
+
+CUSTOMER = "bob.builder@example.net"
+Verb = Callable[[], Awaitable[Any]]
+
+# What happens to the request, which of our errors that is, and how many effects the provider has had.
+TROUBLES = [
+    pytest.param({"what": "drop"}, OutcomeUnknown, 0, id="the line goes dead before the work"),
+    pytest.param({"what": "drop", "when": "after"}, OutcomeUnknown, 1, id="the line goes dead after the work"),
+    pytest.param({"what": "garbage", "when": "after"}, OutcomeUnknown, 1, id="an answer nobody can read"),
+    pytest.param({"what": "garbage", "when": "after", "body": "[1]"}, OutcomeUnknown, 1, id="an answer of another shape"),
+    pytest.param({"what": "garbage", "when": "after", "body": " " * 1_100_000}, OutcomeUnknown, 1, id="an answer without end"),
+    pytest.param({"what": "hang", "when": "after"}, OutcomeUnknown, 1, id="no answer in time"),
+    pytest.param({"what": "status", "status": 500}, OutcomeUnknown, 0, id="500 before the work"),
+    pytest.param(
+        {"what": "status", "status": 502, "when": "after", "body": "<html>"}, OutcomeUnknown, 1, id="a proxy's 502 after the work"
+    ),
+    pytest.param({"what": "status", "status": 408}, OutcomeUnknown, 0, id="408"),
+    pytest.param({"what": "status", "status": 429, "retry_after": 7}, RateLimited, 0, id="too many requests"),
+    pytest.param({"what": "status", "status": 403}, Misconfigured, 0, id="no permission"),
+    pytest.param({"what": "status", "status": 404}, Misconfigured, 0, id="not known there"),
+    pytest.param({"what": "status", "status": 307}, Misconfigured, 0, id="a redirect"),
+]
+
+
+async def fails(verb: Verb, kind: type[ProviderError], exchange: Exchange | None = None) -> ProviderError:
+    """Return the error that ``verb`` ends with; it must be exactly of that kind, survive pickling, and tell nobody's secrets."""
+    with exchanging(exchange or Exchange()), pytest.raises(ProviderError) as caught:
+        await verb()
+    error = caught.value
+    assert type(error) is kind, repr(error)
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (type(again), again.args, vars(again)) == (type(error), error.args, vars(error))
+    said = f"{error}{error!r}{pickle.dumps(error)!r}"
+    assert error.__suppress_context__ or error.__context__ is None, "the SDK's own words would be logged as the cause"
+    for secret in ("rehearsal", CUSTOMER, "Bob Builder"):
+        assert secret not in said
+    return error
+
+
+async def tells_that_nobody_listens(verb_at: Callable[[str], Verb]) -> None:
+    """Check that a refused connection is known to have sent nothing."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+    exchange = Exchange()
+    await fails(verb_at(f"http://127.0.0.1:{port}"), NotSent, exchange)
+
+    assert not exchange.sent
+
+
+async def keeps_the_send_window(sandbox: Sandbox, provider: str, verb: Verb) -> None:
+    """Check that nothing is written once the send window is over, on a new connection and on a pooled one."""
+    await sandbox.reset()
+    for seen in (0, 1):
+        late = Exchange(send_by=time.monotonic() - 0.001)
+        await fails(verb, NotSent, late)
+        assert not late.sent
+        assert len(await sandbox.requests(provider)) == seen
+        if seen == 0:
+            await verb()
+
+
+def long_ago() -> datetime:
+    """Return a time before this test."""
+    return datetime.fromtimestamp(time.time() - 300, UTC)
