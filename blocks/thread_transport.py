@@ -12,6 +12,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
@@ -28,9 +29,10 @@ Result = TypeVar("Result")
 
 
 class Line:
-    """One request in a worker thread, and the means to cut it off from outside."""
+    """One request in a worker thread with a time limit, and the means to cut it off from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_seconds: float) -> None:
+        self._ends_at = time.monotonic() + timeout_seconds
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._cut = False
@@ -40,10 +42,10 @@ class Line:
         Ask whether the first byte may be written on ``connection``.
 
         Raises:
-            SendWindowClosed: Too late, or the line was cut.
+            SendWindowClosed: Too late, be it that the call waited for a thread until its limit, or that the line was cut.
         """
         with self._lock:
-            if self._cut:
+            if self._cut or time.monotonic() > self._ends_at:
                 raise SendWindowClosed
             current_exchange().about_to_write()
             self._socket = connection
@@ -67,7 +69,7 @@ async def in_thread(threads: ThreadPoolExecutor, timeout_seconds: float, call: C
     Raises:
         TimeoutError: It took longer; its connection is closed and its thread comes free.
     """
-    line = Line()
+    line = Line(timeout_seconds)
     token = _line.set(line)
     try:
         context = copy_context()

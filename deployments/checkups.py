@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.sorting import DeploymentSort
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
+from blocks.provider_account import ProviderAccount
 from deployments import accounts, instance, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
@@ -40,9 +41,21 @@ async def database() -> str:
     return f"reachable, newest tables, used for {await remembered_mode() or 'nothing yet'} work"
 
 
+def prefect_client() -> PrefectClient:
+    """Prefect's client."""
+    _must_be_named()
+    return get_client()
+
+
+def _must_be_named() -> None:
+    """Somebody says where Prefect's API is; otherwise Prefect would quietly start a server of its own."""
+    if get_current_settings().api.url is None:
+        raise Problem(f"nobody says where Prefect's API is: {START}, or set PREFECT_API_URL.")
+
+
 async def prefect_api() -> str:
     """Prefect's API answers us."""
-    async with get_client() as client:
+    async with prefect_client() as client:
         failure = await client.api_healthcheck()
         if failure is not None:
             raise Problem(f"{client.api_url} does not answer ({type(failure).__name__}): {START}, or check PREFECT_API_URL.")
@@ -71,7 +84,7 @@ async def guarded_server() -> str:
 
 async def worker() -> str:
     """The work pool exists, is not paused, and a worker looks after it."""
-    async with get_client() as client:
+    async with prefect_client() as client:
         try:
             pool = await client.read_work_pool(POOL)
         except ObjectNotFound as missing:
@@ -91,8 +104,8 @@ async def worker() -> str:
 async def deployments() -> str:
     """Every deployment that prefect.yaml declares is at the server."""
     wanted = declared(PROJECT / "prefect.yaml")
-    async with get_client() as client:
-        present = {one.entrypoint for one in await client.read_deployments(limit=200, offset=0)}
+    async with prefect_client() as client:
+        present = {one.entrypoint for one in await client.read_deployments(sort=DeploymentSort.NAME_ASC, limit=200)}
     missing = [one.entrypoint for one in wanted if one.entrypoint not in present]
     if missing:
         raise Problem(f"not deployed: {', '.join(missing)}: {START}, or `prefect deploy --all`.")
@@ -101,7 +114,7 @@ async def deployments() -> str:
 
 async def account(provider: str) -> str:
     """The account of ``provider`` is saved and its credentials work."""
-    found = await accounts.saved(provider)
+    found = await _saved(provider)
     if found is None:
         raise Problem(f"no account is saved: {START}, or save one in the Prefect UI under Blocks.")
     try:
@@ -113,7 +126,7 @@ async def account(provider: str) -> str:
 async def answers(path: str, which: str) -> str:
     """``path`` answers below the address of ``which``."""
     base = settings().gateway_url if which == "gateway" else settings().sandbox_url
-    if which == "sandbox" and "rehearsal" not in await asyncio.gather(*(_mode(provider) for provider in accounts.ACCOUNTS)):
+    if which == "sandbox" and all([await _mode(provider) in OFFICIAL for provider in accounts.ACCOUNTS]):
         return "not needed, every account is official"
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
@@ -136,8 +149,13 @@ async def private_files() -> str:
     return f"{len(files)} files of mode 0600"
 
 
+async def _saved(provider: str) -> ProviderAccount | None:
+    _must_be_named()
+    return await accounts.saved(provider)
+
+
 async def _mode(provider: str) -> str | None:
-    found = await accounts.saved(provider)
+    found = await _saved(provider)
     return None if found is None else str(found.mode)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from rich.console import Console
+from rich.markup import escape
 
 from deployments import instance
 from deployments.problems import Problem
@@ -38,10 +39,15 @@ async def _asked(console: Console, name: str, check: Check) -> bool:
     try:
         finding = await asyncio.wait_for(check(), CHECK_LIMIT_SECONDS)
     except Problem as problem:
-        console.print(f"[bold red]problem[/] {name}: {problem}", markup=True)
-        return False
+        return _problem(console, name, str(problem))
     except TimeoutError:
-        console.print(f"[bold red]problem[/] {name}: no answer within {CHECK_LIMIT_SECONDS} s.")
-        return False
-    console.print(f"[green]ok[/]      {name}: {finding}")
+        return _problem(console, name, f"no answer within {CHECK_LIMIT_SECONDS} s.")
+    except Exception as failure:  # noqa: BLE001 - one check that breaks must not keep the others from being made
+        return _problem(console, name, f"the check itself failed ({type(failure).__name__}: {str(failure)[:200]})")
+    console.print(f"[green]ok[/]      {name}: {escape(finding)}")
     return True
+
+
+def _problem(console: Console, name: str, what: str) -> bool:
+    console.print(f"[bold red]problem[/] {name}: {escape(what)}")
+    return False

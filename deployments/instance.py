@@ -38,6 +38,15 @@ def only_one(home: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_running(home: Path) -> bool:
+    """Tell whether a `hub up` holds the lock of ``home`` and is up."""
+    try:
+        with only_one(home):
+            return False
+    except Problem:
+        return written_down(home) is not None
+
+
 def _already_running(home: Path, pid: str) -> str:
     running = written_down(home)
     if running is None:

@@ -27,7 +27,9 @@ from deployments.declarations import deploy_all
 from deployments.enrolment import EXIT_NEEDS_AUTH
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT, QUEUE, RESULTS_BLOCK
 from deployments.problems import NeedsAuth, Problem
+from deployments.processes import stack_id
 from deployments.stack_settings import StackSettings
+from hub.api_keys import ensure_key
 from hub.identity import OtherMode, remember_mode
 from hub.per_loop import close_all
 from hub.settings import settings
@@ -99,6 +101,7 @@ async def _accounts(*, mixed: bool) -> None:
     except OtherMode as other:
         raise Problem(f"{str(other)[:1].upper()}{str(other)[1:]}.") from other
     await accounts.save(choices, guarded="PREFECT_API_AUTH_STRING" in os.environ)
+    await ensure_key(f"hub up {stack_id(home)}", secret_files.gateway_key(home))
     tell(modes={choice.provider: choice.mode for choice in choices})
 
 

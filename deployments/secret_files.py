@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = "secrets"
 ENCRYPTION_KEY, AUTH_STRING = "prefect_encryption_key", "prefect_auth_string"
-SANDBOX_TOKEN, REHEARSAL_KEYS = "sandbox_token", "rehearsal_keys"
+SANDBOX_TOKEN, REHEARSAL_KEYS, GATEWAY_KEY = "sandbox_token", "rehearsal_keys", "gateway_key"
 
 
 def kept(home: Path, name: str, make: Callable[[], str]) -> str:
@@ -42,6 +42,11 @@ def auth_string(home: Path) -> str:
 def sandbox_token(home: Path) -> str:
     """What the sandbox asks of whoever wants to control it."""
     return kept(home, SANDBOX_TOKEN, lambda: secrets.token_urlsafe(24))
+
+
+def gateway_key(home: Path) -> str:
+    """What the `hub` command of this folder shows the gateway."""
+    return kept(home, GATEWAY_KEY, lambda: f"hub_{secrets.token_urlsafe(32)}")
 
 
 def rehearsal_keys(home: Path) -> dict[str, str]:

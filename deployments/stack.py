@@ -15,7 +15,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from deployments import databases as given_databases
-from deployments import instance, roles
+from deployments import instance, roles, secret_files
 from deployments.databases import Databases
 from deployments.embedded_database import HUB_DATABASE, PREFECT_DATABASE, EmbeddedDatabase
 from deployments.enrolment import enrol
@@ -238,5 +238,7 @@ def _facts(stack: Stack) -> dict[str, object]:
         "prefect_url": stack.prefect_url,
         "prefect_api_url": stack.layout.prefect_api_url,
         "prefect_auth_string": stack.layout.auth,
+        "gateway_key": secret_files.gateway_key(stack.home),
+        "sandbox_token": secret_files.sandbox_token(stack.home),
         "modes": dict(stack.modes),
     }

@@ -10,8 +10,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
+from deployments import secret_files
 from deployments.stack import Stack, local_stack
 from deployments.stack_settings import GivenSettings
 
@@ -23,7 +25,7 @@ async def up(*, mixed: Annotated[bool, Parameter(negative="")] = False) -> int:
     Args:
         mixed: Allow live, test and rehearsal accounts side by side.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     interrupted = asyncio.Event()
     whole = asyncio.ensure_future(_up(console, interrupted, mixed=mixed))
 
@@ -46,7 +48,11 @@ async def up(*, mixed: Annotated[bool, Parameter(negative="")] = False) -> int:
 async def _up(console: Console, interrupted: asyncio.Event, *, mixed: bool) -> None:
     begin = time.monotonic()
     console.print("Starting the hub on this machine …")
-    async with local_stack(GivenSettings().home, mixed=mixed, say=console.print) as stack:
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    async with local_stack(GivenSettings().home, mixed=mixed, say=say) as stack:
         console.print(Panel(_summary(stack, time.monotonic() - begin), title="The hub is up", expand=False))
         await interrupted.wait()
 
@@ -56,11 +62,12 @@ def _summary(stack: Stack, seconds: float) -> str:
         f"[bold]Prefect UI[/]   {stack.prefect_url}",
         f"[bold]Gateway[/]      {stack.gateway_url}",
         f"[bold]Sandbox[/]      {stack.sandbox_url or 'not needed, every account is official'}",
-        f"[bold]Logs[/]         {stack.home / 'logs'}",
+        f"[bold]Logs[/]         {escape(str(stack.home / 'logs'))}",
         f"[bold]Accounts[/]     {', '.join(f'{provider} {mode}' for provider, mode in stack.modes.items())}",
     ]
     if stack.layout.auth is not None:
-        lines.append(f"[bold]Sign in[/]      Prefect's UI asks for the text in {stack.home / 'secrets' / 'prefect_auth_string'}")
+        secret = stack.home / secret_files.FOLDER / secret_files.AUTH_STRING
+        lines.append(f"[bold]Sign in[/]      Prefect's UI asks for the text in {escape(str(secret))}")
     lines += ["", f"Up after {seconds:.0f} s. Try [bold]hub order place o-1[/] in another terminal; Ctrl-C stops everything."]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import health, orders
 from gateway.limits import BodyLimit
 from hub.database import engine
-from hub.intake import NoNewAttempt, OrderDiffers, PaymentMethodMissing
+from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
 from hub.order_rows import NoSuchOrder
 from hub.per_loop import close_all
 from hub.views import BadCursor
@@ -45,6 +45,7 @@ def create_app() -> FastAPI:
         (NoSuchOrder, status.HTTP_404_NOT_FOUND),
         (OrderDiffers, status.HTTP_409_CONFLICT),
         (NoNewAttempt, status.HTTP_409_CONFLICT),
+        (NothingToResume, status.HTTP_409_CONFLICT),
         (PaymentMethodMissing, status.HTTP_422_UNPROCESSABLE_CONTENT),
         (BadCursor, status.HTTP_422_UNPROCESSABLE_CONTENT),
     ):

@@ -13,7 +13,7 @@ from blocks.process_server import start_order_run
 from gateway.access import MAY_READ, MAY_WRITE
 from hub.due import next_run_key
 from hub.facets import Status
-from hub.intake import place, raise_attempt
+from hub.intake import go_on, place, raise_attempt
 from hub.orders import OrderId, OrderRequest, PaymentMethod
 from hub.story import Event, story_of
 from hub.views import OrderPage, OrderView, list_orders, view_order
@@ -63,6 +63,14 @@ async def get_timeline(order_id: OrderId) -> list[Event]:
 async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: BackgroundTasks) -> OrderView:
     """Start a new attempt after a failed payment; the same number again gives the same answer."""
     await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
+    later.add_task(_start, order_id)
+    return await view_order(order_id)
+
+
+@router.post("/{order_id}/resume", dependencies=[MAY_WRITE], status_code=status.HTTP_202_ACCEPTED)
+async def post_resume(order_id: OrderId, later: BackgroundTasks) -> OrderView:
+    """Let an order that is parked or needed attention go on now, at a person's word; its attempt stays."""
+    await go_on(order_id)
     later.add_task(_start, order_id)
     return await view_order(order_id)
 

@@ -41,7 +41,7 @@ class KeyNameTaken(Exception):
         return f"there is a key called {self.args[0]} already; choose another name, or revoke it and choose another name all the same"
 
 
-async def add_key(name: str, scopes: tuple[str, ...] = SCOPES, secret: str | None = None) -> str:
+async def add_key(name: str, scopes: tuple[str, ...] = SCOPES) -> str:
     """
     Make a key and return its secret, which is shown this once and kept nowhere. 256 random bits need no slow hash.
 
@@ -51,7 +51,7 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES, secret: str | Non
     """
     if set(scopes) - set(SCOPES):
         raise UnknownScope(scopes)
-    secret = secret or PREFIX + secrets.token_urlsafe(32)
+    secret = PREFIX + secrets.token_urlsafe(32)
     async with transaction() as session:
         added = await session.exec(
             insert(ApiKeyRow)
@@ -62,6 +62,14 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES, secret: str | Non
         if added.one_or_none() is None:
             raise KeyNameTaken(name)
     return secret
+
+
+async def ensure_key(name: str, secret: str) -> None:
+    """Let ``secret`` open everything under ``name``, replacing whatever it was before."""
+    values = {"hashed": _hashed(secret), "scopes": list(SCOPES), "revoked_at": None}
+    async with transaction() as session:
+        made = insert(ApiKeyRow).values(name=name, **values)
+        await session.exec(made.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
 async def key_scopes(secret: str) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facets import Facets, Status, status_of
-from hub.order_rows import NoSuchOrder, database_now, facets_of, hub_identity, locked, write_facets
+from hub.order_rows import database_now, facets_of, hub_identity, locked, write_facets
 from hub.orders import OrderRequest, differences
 from hub.tables import OrderRow
 
@@ -46,6 +46,17 @@ class NoNewAttempt(Exception):
 
     def __str__(self) -> str:
         return f"order {self.order_id} takes no such attempt: {self.why}"
+
+
+class NothingToResume(Exception):
+    """The order is neither parked nor does it need attention."""
+
+    def __init__(self, order_id: str, status: str) -> None:
+        super().__init__(order_id, status)
+        self.order_id, self.status = order_id, status
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} is {self.status} and waits for nothing of ours; there is nothing to resume"
 
 
 @dataclass(frozen=True)
@@ -141,15 +152,15 @@ async def go_on(order_id: str) -> None:
 
     Raises:
         NoSuchOrder: It does not exist.
+        NothingToResume: It waits for nothing of ours.
     """
     async with transaction() as session:
         row, now = await locked(session, order_id)
+        if row.attention is None and row.resume_at is None:
+            raise NothingToResume(order_id, row.status)
         row.attention = None
         row.epoch += 1
         row.resume_at = now
         row.runs_without_progress = 0
         row.progressed_at = now
         row.status = status_of(facets_of(row))
-
-
-__all__ = ["NoNewAttempt", "NoSuchOrder", "OrderDiffers", "PaymentMethodMissing", "Placed", "go_on", "place", "raise_attempt"]

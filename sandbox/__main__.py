@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,9 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     given = _parser().parse_args(arguments)
     home: Path = given.home
-    app = create_app(
-        home, control_token(home), latency_ms=given.latency, allow_kill=dict(given.allow_kill), settle_seconds=given.settle_seconds
-    )
+    options = {"latency_ms": given.latency, "allow_kill": dict(given.allow_kill), "settle_seconds": given.settle_seconds}
+    try:
+        app = create_app(home, control_token(home), **options)
+    except sqlite3.OperationalError as error:
+        sys.exit(f"sandbox: cannot open the memory in {home} ({error}); does another sandbox use it?")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     family = socket.AF_INET6 if ":" in given.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -80,6 +80,8 @@ class Reception:
                 if interrupted.answer is None:
                     return HangUp()
                 answer = interrupted.answer
+            except asyncio.CancelledError:  # the server stops, and does not wait for what hangs
+                return HangUp()
             entry.status = answer.status
             return _response(answer, provider.headers(request_id, key))
 

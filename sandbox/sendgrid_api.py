@@ -44,7 +44,7 @@ def _send(call: Call) -> Answer:
     problems = [*_sender_problems(mail), *_recipient_problems(mail), *_content_problems(mail), *_argument_problems(mail)]
     if problems:
         raise Rejected(_errors(400, problems))
-    if (mail.get("mail_settings") or {}).get("sandbox_mode", {}).get("enable") is True:
+    if mail.get("mail_settings") and _only_checked(mail["mail_settings"]):
         return Answer(200, None)
     message_id = new_id("", 22)
     for number, personalization in enumerate(mail["personalizations"]):
@@ -64,6 +64,14 @@ def _send(call: Call) -> Answer:
         call.store.put("sendgrid", "mail", identity, kept, parent=message_id)
         call.world.effects.record("sendgrid.mail", message_id, arguments)
     return Answer(202, None, {"X-Message-Id": message_id})
+
+
+def _only_checked(settings: Any) -> bool:
+    """Whether the mail is in SendGrid's own sandbox mode: checked, not sent."""
+    mode = settings.get("sandbox_mode", {}) if isinstance(settings, dict) else None
+    if not isinstance(mode, dict):
+        raise Rejected(_errors(400, [("The mail_settings must be an object of objects.", "mail_settings")]))
+    return mode.get("enable") is True
 
 
 def _scopes(call: Call) -> Answer:
@@ -96,7 +104,7 @@ def _recipient_problems(mail: dict[str, Any]) -> Iterator[Problem]:
             continue
         seen: set[str] = set()
         for field in ("to", "cc", "bcc"):
-            for position, person in enumerate(personalization.get(field) or []):
+            for position, person in enumerate(_people(personalization.get(field))):
                 address = str(person.get("email")) if isinstance(person, dict) else ""
                 if not _ADDRESS.match(address):
                     yield "Does not contain a valid address.", f"{where}.{field}.{position}.email"
@@ -104,6 +112,10 @@ def _recipient_problems(mail: dict[str, Any]) -> Iterator[Problem]:
                     sentence = "Each email address in the personalization block should be unique between to, cc, and bcc."
                     yield f"{sentence} We found the first duplicate instance of [{address}] in the {where}.{field} field.", where
                 seen.add(address.lower())
+
+
+def _people(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given] if given else []
 
 
 def _content_problems(mail: dict[str, Any]) -> Iterator[Problem]:

@@ -10,6 +10,13 @@ from urllib.parse import parse_qsl
 from sandbox.calls import Answer, Rejected
 
 _KEY = re.compile(r"^(?P<name>[^\[\]]+)(?P<rest>(?:\[[^\[\]]*\])*)$")
+# Parameters that are not one plain value.
+_STRUCTURED = frozenset(
+    {
+        *("address", "automatic_payment_methods", "created", "mandate_data", "metadata", "payment_method_options"),
+        *("payment_method_types", "shipping", "types"),
+    }
+)
 _TRUE, _FALSE = ("true", "True", "1"), ("false", "False", "0")
 
 
@@ -59,14 +66,18 @@ def missing(kind: str, identity: str, *, param: str = "intent", status: int = 40
 
 def check_names(values: dict[str, Any], known: Iterable[str]) -> None:
     """
-    Pass when every top-level parameter is one of ``known``.
+    Pass when every top-level parameter is one of ``known``, and a plain value where Stripe wants one.
 
     Raises:
-        Rejected: Stripe does not know one of them.
+        Rejected: Stripe does not know one of them, or cannot read its value.
     """
-    for name in values:
-        if name not in {*known, "expand"}:
+    for name, value in values.items():
+        if name == "expand":
+            continue
+        if name not in {*known}:
             raise invalid(f"Received unknown parameter: {name}", param=name, code="parameter_unknown")
+        if name not in _STRUCTURED and not isinstance(value, str):
+            raise invalid(f"Invalid string: {value}", param=name)
 
 
 def whole_number(values: dict[str, Any], name: str, *, default: int | None = None, least: int = 1, most: int = 99_999_999) -> int:

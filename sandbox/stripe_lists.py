@@ -32,7 +32,12 @@ def shown(call: Call, item: dict[str, Any]) -> Answer:
 def listed(call: Call, kind: str, url: str, *, parent: str | None = None, fits: Callable[[dict[str, Any]], bool] | None = None) -> Answer:
     """Return one page of a kind, newest first, as ``limit``, ``created``, ``starting_after`` and ``ending_before`` ask."""
     limit = whole_number(call.values, "limit", default=10, most=100)
-    items = (item for item in call.store.newest_first(NAME, kind, parent=parent) if _in_time(call, item) and (fits is None or fits(item)))
+    times = _times(call)
+    items = (
+        item
+        for item in call.store.newest_first(NAME, kind, parent=parent)
+        if all(_COMPARE[name](item["created"], moment) for name, moment in times.items()) and (fits is None or fits(item))
+    )
     if after := call.values.get("starting_after"):
         page = _first(_after(items, after, kind), limit + 1)
     elif before := call.values.get("ending_before"):
@@ -71,7 +76,7 @@ def _page(call: Call, items: list[dict[str, Any]], url: str, *, more: bool) -> A
 
 def _wanted(call: Call, prefix: str = "") -> list[str]:
     fields = call.values.get("expand") or []
-    if not isinstance(fields, list):
+    if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
         raise invalid("Invalid array", param="expand")
     for field in fields:
         if field.removeprefix(prefix) not in _EXPANDABLE:
@@ -84,15 +89,14 @@ def _expanded(call: Call, item: dict[str, Any], fields: list[str]) -> dict[str, 
     return {**item, **{field: value for field, value in whole.items() if value is not None}}
 
 
-def _in_time(call: Call, item: dict[str, Any]) -> bool:
-    asked = call.values.get("created")
-    if asked is None:
-        return True
+def _times(call: Call) -> dict[str, int]:
+    """Return ``created`` as comparisons with seconds since 1970."""
+    asked = call.values.get("created", {})
     ranges = asked if isinstance(asked, dict) else {"gte": asked, "lte": asked}
     for name, text in ranges.items():
         if name not in _COMPARE or not str(text).isdecimal():
             raise invalid(f"Invalid timestamp: created[{name}]={text}", param="created")
-    return all(_COMPARE[name](item["created"], int(text)) for name, text in ranges.items())
+    return {name: int(text) for name, text in ranges.items()}
 
 
 def _says(item: dict[str, Any], clause: re.Match[str]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox import stripe_attempts
 from sandbox.calls import Answer, Call, Operation
-from sandbox.stripe_cards import method_called
+from sandbox.stripe_cards import Method, method_called
 from sandbox.stripe_forms import check_names, invalid, metadata_of, missing, one_of, whole_number, yes_or_no
 from sandbox.stripe_lists import listed, searched, shown
 from sandbox.stripe_objects import NAME, new_intent, save, tell
@@ -160,6 +160,10 @@ def _check_confirmation(intent: dict[str, Any], values: dict[str, Any]) -> None:
     automatic = intent["automatic_payment_methods"]
     if automatic and automatic["allow_redirects"] != "never" and not values.get("return_url"):
         raise invalid(_NEEDS_RETURN_URL)
+    kind = (method_called(intent["payment_method"]) or Method()).kind
+    if not automatic and kind not in intent["payment_method_types"]:
+        accepted = ", ".join(intent["payment_method_types"])
+        raise invalid(f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent, which accepts {accepted}.")
 
 
 def _methods_accepted(values: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +171,9 @@ def _methods_accepted(values: dict[str, Any]) -> dict[str, Any]:
     if types is not None:
         if automatic is not None:
             raise invalid("You may only specify one of these parameters: automatic_payment_methods, payment_method_types.")
-        return {"payment_method_types": types if isinstance(types, list) else [types]}
+        if not isinstance(types, list) or not all(isinstance(one, str) for one in types):
+            raise invalid("Invalid array", param="payment_method_types")
+        return {"payment_method_types": types}
     if automatic is not None and not isinstance(automatic, dict):
         raise invalid("Invalid object", param="automatic_payment_methods")
     if automatic is not None and not yes_or_no(automatic, "enabled"):

@@ -32,8 +32,8 @@ TROUBLES = [
     ),
     pytest.param({"what": "status", "status": 408}, OutcomeUnknown, 0, id="408"),
     pytest.param({"what": "status", "status": 429, "retry_after": 7}, RateLimited, 0, id="too many requests"),
-    pytest.param({"what": "status", "status": 403}, Misconfigured, 0, id="no permission"),
-    pytest.param({"what": "status", "status": 404}, Misconfigured, 0, id="not known there"),
+    pytest.param({"what": "status", "status": 403, "body": "no"}, Misconfigured, 0, id="no permission"),
+    pytest.param({"what": "status", "status": 404, "body": "no"}, Misconfigured, 0, id="not known there"),
     pytest.param({"what": "status", "status": 307}, Misconfigured, 0, id="a redirect"),
 ]
 

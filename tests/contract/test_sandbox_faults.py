@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -83,7 +84,7 @@ async def test_garbage_conflicts_and_mismatches_come_on_demand(sandbox: Sandbox)
     assert (conflict.status_code, conflict.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert (mismatch.status_code, mismatch.json()["error"]["type"]) == (400, "idempotency_error")
     assert garbage.status_code == 200
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="decode"):
         garbage.json()
     assert (await pay(sandbox, "o-odd", "odd")).json()["status"] == "succeeded"
     assert await sandbox.count("stripe", "charge", "o-odd") == 1
@@ -161,8 +162,8 @@ async def test_control_is_for_those_with_the_token_and_the_page_for_everybody(sa
     await pay(sandbox, "o-secret-customer")
     async with http_to(sandbox) as http:
         for method, path in (("GET", "effects"), ("GET", "requests"), ("POST", "faults"), ("POST", "reset"), ("POST", "keys")):
-            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer é".encode()}):
-                assert (await http.request(method, f"/_sandbox/{path}", headers=headers)).status_code == 401
+            for shown in (b"", b"Bearer wrong", "Bearer é".encode()):
+                assert (await http.request(method, f"/_sandbox/{path}", headers={b"Authorization": shown})).status_code == 401
         assert (await http.get("/_sandbox/health")).json() == {"ok": True}
         page = (await http.get("/")).text
     assert "stripe.charge" in page
@@ -210,18 +211,19 @@ async def test_everything_survives_a_kill_of_the_sandbox_itself(tmp_path: Path) 
 
 async def test_a_killed_sandbox_has_charged_and_answered_under_the_key_or_done_neither(tmp_path: Path) -> None:
     async with running_sandbox(tmp_path, latency={"stripe": 3}) as first:
-        paying = [asyncio.create_task(pay(first, f"o-{n}", f"key-{n}")) for n in range(40)]
-        while not await first.effects("stripe", "charge"):
-            await asyncio.sleep(0)
+        paying = [asyncio.create_task(pay(first, f"o-{n}", f"key-{n}")) for n in range(20)]
+        deadline = time.monotonic() + 10
+        while not await first.count("stripe", "charge"):
+            assert time.monotonic() < deadline
         await first.kill()
         await asyncio.wait(paying)
         for task in paying:
             task.exception()
     async with running_sandbox(tmp_path) as second:
         charged = {effect["subject"] for effect in await second.effects("stripe", "charge")}
-        answers = [await pay(second, f"o-{n}", f"key-{n}") for n in range(40)]
+        answers = [await pay(second, f"o-{n}", f"key-{n}") for n in range(20)]
         assert {f"o-{n}" for n, answer in enumerate(answers) if "Idempotent-Replayed" in answer.headers} == charged
-        assert await second.count("stripe", "charge") == 40
+        assert await second.count("stripe", "charge") == 20
 
 
 async def test_a_control_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

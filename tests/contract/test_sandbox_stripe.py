@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -25,11 +26,17 @@ async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
         yield running
 
 
-@pytest.fixture(scope="module")
-async def account(sandbox: Sandbox) -> AsyncIterator[stripe.StripeClient]:
+@asynccontextmanager
+async def account_at(sandbox: Sandbox) -> AsyncIterator[stripe.StripeClient]:
     client = stripe.HTTPXClient(timeout=10)
     yield stripe.StripeClient("sk_test_hub", base_addresses={"api": f"{sandbox.url}/stripe"}, http_client=client, max_network_retries=0)
     await client.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+
+
+@pytest.fixture(scope="module")
+async def account(sandbox: Sandbox) -> AsyncIterator[stripe.StripeClient]:
+    async with account_at(sandbox) as client:
+        yield client
 
 
 def a_payment(order: str, **more: Any) -> Any:
@@ -197,77 +204,6 @@ async def test_without_a_return_url_the_sdk_of_the_browser_is_asked(account: str
     assert intent.next_action.type == "use_stripe_sdk"
 
 
-async def test_refunds_never_exceed_what_was_paid(sandbox: Sandbox, account: stripe.StripeClient) -> None:
-    intent = await account.v1.payment_intents.create_async(a_payment("o-back"))
-    refund = account.v1.refunds.create_async
-    first = await refund({"payment_intent": intent.id, "amount": 1500})
-    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
-        await refund({"payment_intent": intent.id, "amount": 500})
-    rest = await refund({"payment_intent": intent.id})
-    with pytest.raises(stripe.InvalidRequestError) as refused:
-        await refund({"payment_intent": intent.id})
-
-    assert refused.value.code == "charge_already_refunded"
-    assert (first.status, rest.amount) == ("succeeded", 499)
-    listed = await account.v1.refunds.list_async({"payment_intent": intent.id})
-    assert [one.id for one in listed.data] == [rest.id, first.id]
-    assert sum(effect["amount"] for effect in await sandbox.effects("stripe", "refund", "o-back")) == 1999
-
-
-async def test_only_money_that_came_can_go_back(account: stripe.StripeClient) -> None:
-    intent = await account.v1.payment_intents.create_async(a_payment("o-open", confirm=False))
-    with pytest.raises(stripe.InvalidRequestError, match="does not have a successful charge"):
-        await account.v1.refunds.create_async({"payment_intent": intent.id})
-
-
-@pytest.mark.parametrize(
-    ("card", "at_first", "later"), [("pm_card_pendingRefund", "pending", "succeeded"), ("pm_card_refundFail", "succeeded", "failed")]
-)
-async def test_some_refunds_change_their_mind(account: stripe.StripeClient, card: str, at_first: str, later: str) -> None:
-    intent = await account.v1.payment_intents.create_async(a_payment(f"o-{card}", payment_method=card))
-    refund = await account.v1.refunds.create_async({"payment_intent": intent.id})
-    assert refund.status == at_first
-
-    async def changed() -> bool:
-        return (await account.v1.refunds.retrieve_async(refund.id)).status == later
-
-    await until(changed)
-
-
-@pytest.mark.parametrize(
-    ("method", "later"), [("pm_usBankAccount", "succeeded"), ("pm_usBankAccount_insufficientFunds", "requires_payment_method")]
-)
-async def test_a_bank_debit_settles_later(account: stripe.StripeClient, method: str, later: str) -> None:
-    intent = await account.v1.payment_intents.create_async(a_payment(f"o-{method}", payment_method=method))
-    assert intent.status == "processing"
-
-    async def settled() -> bool:
-        return (await account.v1.payment_intents.retrieve_async(intent.id)).status == later
-
-    await until(settled)
-
-
-async def test_a_payment_is_canceled_once_and_never_after_it_succeeded(sandbox: Sandbox, account: stripe.StripeClient) -> None:
-    payments = account.v1.payment_intents
-    waiting = await payments.create_async(a_payment("o-cancel", payment_method="pm_card_authenticationRequired"))
-    assert (await payments.cancel_async(waiting.id)).status == "canceled"
-    paid = await payments.create_async(a_payment("o-too-late"))
-    for intent in (waiting, paid):
-        with pytest.raises(stripe.InvalidRequestError) as refused:
-            await payments.cancel_async(intent.id)
-        assert refused.value.code == "payment_intent_unexpected_state"
-    assert await sandbox.count("stripe", "payment_canceled", "o-cancel") == 1
-
-
-async def test_held_money_is_a_charge_only_when_it_is_captured(sandbox: Sandbox, account: stripe.StripeClient) -> None:
-    held = await account.v1.payment_intents.create_async(a_payment("o-held", capture_method="manual"))
-    assert held.status == "requires_capture"
-    assert await sandbox.count("stripe", "charge", "o-held") == 0
-    assert (await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 1000})).amount_received == 1000
-    [charge] = await sandbox.effects("stripe", "charge", "o-held")
-    assert charge["amount"] == 1000
-
-
 async def test_payments_are_found_again_by_customer_time_page_and_search(account: stripe.StripeClient) -> None:
     payments = account.v1.payment_intents
     customer = await account.v1.customers.create_async({"email": "ada@example.com", "metadata": {"order_id": "o-list"}})
@@ -280,6 +216,9 @@ async def test_payments_are_found_again_by_customer_time_page_and_search(account
     assert ([one.id for one in rest.data], rest.has_more) == (newest_first[2:], False)
     assert [one.id async for one in page.auto_paging_iter()] == newest_first
     assert not (await payments.list_async({"customer": customer.id, "created": {"gte": made[0].created + 1000}})).data
+
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid timestamp"):
+        await payments.list_async({"created": {"gte": -1}})
 
     async def indexed() -> bool:
         found = await payments.search_async({"query": "metadata['order_id']:'o-list-1' AND status:'succeeded'"})
@@ -296,12 +235,12 @@ async def test_events_tell_the_story_of_a_payment(account: stripe.StripeClient) 
 
 
 async def test_keys_that_are_not_for_tests_are_refused_and_revoked_ones_too(sandbox: Sandbox, account: stripe.StripeClient) -> None:
-    live = stripe.StripeClient("sk_live_1", base_addresses={"api": f"{sandbox.url}/stripe"}, http_client=stripe.HTTPXClient(timeout=5))
     with pytest.raises(stripe.AuthenticationError):
-        await live.v1.balance.retrieve_async()
+        await account.v1.balance.retrieve_async(options={"api_key": "sk_live_1"})
     await sandbox.revoke("stripe", "sk_test_hub")
     with pytest.raises(stripe.AuthenticationError) as refused:
         await account.v1.balance.retrieve_async()
-    assert refused.value.code == "api_key_expired"
+    assert refused.value.error is not None
+    assert refused.value.error.code == "api_key_expired"
     await sandbox.restore("stripe", "sk_test_hub")
     assert (await account.v1.balance.retrieve_async()).available[0].currency == "usd"

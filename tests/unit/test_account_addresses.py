@@ -30,7 +30,7 @@ def an_account(kind: type[ProviderAccount], key: str, base_url: str | None = Non
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-def test_an_account_goes_to_the_providers_official_host_unless_told_otherwise(kind):
+def test_an_account_goes_to_the_providers_official_host_unless_told_otherwise(kind: type[ProviderAccount]) -> None:
     account = an_account(kind, LIVE_KEYS[kind.provider])
 
     assert account.mode == "live"
@@ -39,20 +39,20 @@ def test_an_account_goes_to_the_providers_official_host_unless_told_otherwise(ki
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
 @pytest.mark.parametrize("address", LOOPBACKS)
-def test_a_rehearsal_plays_on_this_machine(kind, address):
+def test_a_rehearsal_plays_on_this_machine(kind: type[ProviderAccount], address: str) -> None:
     assert an_account(kind, REHEARSAL_KEYS[kind.provider], address).mode == "rehearsal"
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
 @pytest.mark.parametrize("address", LOOPBACKS)
 @pytest.mark.parametrize("allow_other_host", [False, True])
-def test_a_live_key_never_goes_to_this_machine(kind, address, allow_other_host):
+def test_a_live_key_never_goes_to_this_machine(kind: type[ProviderAccount], address: str, *, allow_other_host: bool) -> None:
     with pytest.raises(ValidationError, match="a live key"):
         an_account(kind, LIVE_KEYS[kind.provider], address, allow_other_host=allow_other_host)
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-def test_a_live_key_never_goes_to_http(kind):
+def test_a_live_key_never_goes_to_http(kind: type[ProviderAccount]) -> None:
     with pytest.raises(ValidationError, match="never goes to http"):
         an_account(kind, LIVE_KEYS[kind.provider], "http://proxy.example.com", allow_other_host=True)
 
@@ -71,7 +71,7 @@ def test_a_live_key_never_goes_to_http(kind):
         "https://slack.com:444/api",
     ],
 )
-def test_another_host_must_be_allowed_by_name(kind, address):
+def test_another_host_must_be_allowed_by_name(kind: type[ProviderAccount], address: str) -> None:
     with pytest.raises(ValidationError, match="allow_other_host"):
         an_account(kind, REHEARSAL_KEYS[kind.provider], address)
 
@@ -96,20 +96,20 @@ def test_another_host_must_be_allowed_by_name(kind, address):
     ],
 )
 @pytest.mark.parametrize("allow_other_host", [False, True])
-def test_what_is_no_plain_address_is_refused(address, allow_other_host):
+def test_what_is_no_plain_address_is_refused(address: str, *, allow_other_host: bool) -> None:
     with pytest.raises(ValidationError):
         an_account(StripeAccount, REHEARSAL_KEYS["stripe"], address, allow_other_host=allow_other_host)
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
 @pytest.mark.parametrize("key", ["", "short", "sk_test_with a blank", "sk_test_with_a_line_break\n", "sk_test_\u00e4\u00f6\u00fc_xyz"])
-def test_what_cannot_be_a_key_is_refused(kind, key):
+def test_what_cannot_be_a_key_is_refused(kind: type[ProviderAccount], key: str) -> None:
     with pytest.raises(ValidationError):
         an_account(kind, key)
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-def test_a_complaint_about_an_account_does_not_show_its_key(kind):
+def test_a_complaint_about_an_account_does_not_show_its_key(kind: type[ProviderAccount]) -> None:
     with pytest.raises(ValidationError) as complaint:
         an_account(kind, LIVE_KEYS[kind.provider], "http://127.0.0.1:8700")
 
@@ -117,7 +117,7 @@ def test_a_complaint_about_an_account_does_not_show_its_key(kind):
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
-def test_an_account_does_not_show_its_key(kind):
+def test_an_account_does_not_show_its_key(kind: type[ProviderAccount]) -> None:
     account = an_account(kind, LIVE_KEYS[kind.provider])
 
     assert LIVE_KEYS[kind.provider] not in f"{account!s}{account!r}{account.model_dump_json()}"
@@ -136,11 +136,11 @@ def test_an_account_does_not_show_its_key(kind):
         (SendGridAccount, "SG.abc.defghijk", "live"),
     ],
 )
-def test_a_key_that_is_not_known_to_be_harmless_counts_as_live(kind, key, mode):
+def test_a_key_that_is_not_known_to_be_harmless_counts_as_live(kind: type[ProviderAccount], key: str, mode: str) -> None:
     assert an_account(kind, key).mode == mode
 
 
-def test_each_account_has_a_block_type_of_its_own_that_never_changes():
+def test_each_account_has_a_block_type_of_its_own_that_never_changes() -> None:
     assert [kind.get_block_type_slug() for kind in ACCOUNTS] == [
         "hub-stripe-account",
         "hub-sendgrid-account",
@@ -149,12 +149,12 @@ def test_each_account_has_a_block_type_of_its_own_that_never_changes():
     ]
 
 
-def test_two_webhook_secrets_are_valid_during_a_rotation():
+def test_two_webhook_secrets_are_valid_during_a_rotation() -> None:
     account = StripeAccount(api_key="sk_test_51abcdef", webhook_secret="whsec_new_one", previous_webhook_secret="whsec_old_one")
 
     assert [secret.get_secret_value() for secret in account.webhook_secrets] == ["whsec_new_one", "whsec_old_one"]
 
 
-def test_an_empty_webhook_secret_cannot_be_typed():
+def test_an_empty_webhook_secret_cannot_be_typed() -> None:
     with pytest.raises(ValidationError):
         StripeAccount(api_key="sk_test_51abcdef", webhook_secret="")

@@ -1,0 +1,165 @@
+"""`hub order` and `hub orders`: place an order, see how far it is, hear its whole story, try it anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from deployments.examples import EXAMPLE_ORDER
+from deployments.gateway_client import GatewayClient, gateway_client
+from deployments.problems import Problem
+
+order = App(name="order", help="One order: place, show, explain, retry.")
+orders = App(name="orders", help="All orders.")
+
+MOVING = ("received", "paid", "cancelling", "refunding")
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@order.command
+async def place(order_id: str, *, file: Path | None = None, payment_method: str | None = None, wait: Flag = False) -> None:
+    """
+    Place an order; the same order again changes nothing.
+
+    Args:
+        order_id: Letters, digits, dot, underscore and dash; at most 64.
+        file: The order as JSON; `-` reads standard input. Without it, an example order is placed.
+        payment_method: Pay with this instead, e.g. pm_card_chargeDeclined.
+        wait: Stay until the order rests.
+    """
+    body = dict(EXAMPLE_ORDER) if file is None else _read(file)
+    if payment_method is not None:
+        body["paymentMethod"] = payment_method
+    async with gateway_client() as gateway:
+        code, view = await gateway.ask("PUT", f"/orders/{order_id}", body)
+        _say("placed" if code == CREATED else "known already, unchanged", view)
+        if wait:
+            _say("now", await settled(gateway, order_id))
+
+
+@order.command
+async def show(order_id: str, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """
+    Show how far an order is.
+
+    Args:
+        order_id: The order.
+        as_json: Print what GET /orders/{id} answers.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("GET", f"/orders/{order_id}")
+    if as_json:
+        sys.stdout.write(json.dumps(view, indent=2) + "\n")
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in view.items():
+        if value is not None:
+            table.add_row(f"[bold]{name}[/]", json.dumps(value) if isinstance(value, dict) else str(value))
+    Console().print(table)
+
+
+@order.command
+async def explain(order_id: str, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """
+    Tell an order's whole story: facts, calls to providers, looks and runs, oldest first.
+
+    Args:
+        order_id: The order.
+        as_json: Print what GET /orders/{id}/timeline answers.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("GET", f"/orders/{order_id}")
+        _, story = await gateway.ask("GET", f"/orders/{order_id}/timeline")
+    if as_json:
+        sys.stdout.write(json.dumps(story, indent=2) + "\n")
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]{order_id}[/] is [bold]{view['status']}[/]: {view['message']}")
+    for event in story:
+        moment = datetime.fromisoformat(event["at"]).astimezone()
+        console.print(
+            f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}  {event['about']:<6}  [bold]{event['what']}[/]  {event['detail']}"
+        )
+
+
+@order.command
+async def retry(order_id: str, *, payment_method: str | None = None) -> None:
+    """
+    Try an order anew: a failed payment or missing stock gets a new attempt, anything else that waits goes on at once.
+
+    Args:
+        order_id: The order.
+        payment_method: Pay with this from now on; only for a new attempt.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("GET", f"/orders/{order_id}")
+        if view["status"] in ("payment_failed", "out_of_stock"):
+            body: dict[str, Any] = {"attempt": view["attempt"] + 1, "paymentMethod": payment_method}
+            _, view = await gateway.ask("POST", f"/orders/{order_id}/attempts", body)
+            _say(f"attempt {view['attempt']} begins", view)
+            return
+        if payment_method is not None:
+            raise Problem(f"order {order_id} is {view['status']}: only a failed payment takes another payment method")
+        _, view = await gateway.ask("POST", f"/orders/{order_id}/resume")
+        _say("goes on", view)
+
+
+@orders.command(name="list")
+async def list_them(*, status: str | None = None, limit: int = 50) -> None:
+    """
+    List orders, newest first.
+
+    Args:
+        status: Only those of this status, e.g. needs_attention.
+        limit: How many.
+    """
+    async with gateway_client() as gateway:
+        _, page = await gateway.ask("GET", "/orders", status=status, limit=limit)
+    table = Table("order", "status", "amount", "message")
+    for view in page["orders"]:
+        table.add_row(view["orderId"], view["status"], f"{view['amount']} {view['currency']}", view["message"])
+    Console().print(table)
+
+
+async def settled(gateway: GatewayClient, order_id: str, *, within_seconds: float = 120) -> dict[str, Any]:
+    """
+    Return the order once nothing of it is under way.
+
+    Raises:
+        Problem: It is still under way after ``within_seconds``.
+    """
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        _, view = await gateway.ask("GET", f"/orders/{order_id}")
+        if view["status"] not in MOVING and view["resumeAt"] is None:
+            return dict(view)
+        await asyncio.sleep(0.1)
+    raise Problem(
+        f"order {order_id} is still {view['status']} after {within_seconds:.0f} s: {view['message']}; see `hub order explain {order_id}`"
+    )
+
+
+CREATED = 201
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text())
+    except (OSError, ValueError) as error:
+        raise Problem(f"{file} is not a readable JSON file: {error}") from error
+    if not isinstance(body, dict):
+        raise Problem(f"{file} holds no JSON object; see `hub order place --help`")
+    return body
+
+
+def _say(what: str, view: dict[str, Any]) -> None:
+    sys.stdout.write(f"{view['orderId']}: {what}; {view['status']}: {view['message']}\n")

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from blocks.slack_account import SlackAccount
+from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited
+from hub.exchange import Exchange
+from hub.messages import TeamMessage
+from tests.contract.account_kit import TROUBLES, fails, keeps_the_send_window, long_ago, tells_that_nobody_listens
+from tests.contract.sandbox_process import Sandbox, running_sandbox
+
+KEY = "xoxb-rehearsal-slack"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def slack(sandbox: Sandbox) -> SlackAccount:
+    await sandbox.reset()
+    return an_account(sandbox.url)
+
+
+def an_account(url: str, key: str = KEY, timeout_seconds: float = 5) -> SlackAccount:
+    return SlackAccount(api_key=key, base_url=f"{url}/slack/api", timeout_seconds=timeout_seconds)
+
+
+def a_message(**changes: Any) -> TeamMessage:
+    return TeamMessage(
+        **{"channel": "C0HUBTEAM", "text": "Order o-1 is paid.", "metadata": {"order_id": "o-1", "hub_id": "h-1"}, **changes}
+    )
+
+
+async def test_a_message_is_posted_and_found_by_our_reference(sandbox: Sandbox, slack: SlackAccount) -> None:
+    posted = await slack.post_message(a_message(), key="h-1:order:o-1:team:1")
+    await slack.post_message(a_message(), key="h-1:order:o-2:team:1")
+
+    assert posted.channel == "C0HUBTEAM"
+    assert await slack.find_message(a_message(), key="h-1:order:o-1:team:1", since=long_ago()) == posted
+    assert await slack.find_message(a_message(), key="h-1:order:o-3:team:1", since=long_ago()) is None
+    later = datetime.fromtimestamp(time.time() + 120, UTC)
+    assert await slack.find_message(a_message(), key="h-1:order:o-1:team:1", since=later) is None
+    assert [effect["subject"] for effect in await sandbox.effects("slack", "message")] == ["o-1", "o-1"]
+
+
+async def test_a_message_is_found_behind_two_hundred_others(slack: SlackAccount) -> None:
+    posted = await slack.post_message(a_message(), key="the first")
+    for number in range(200):
+        await slack.post_message(a_message(), key=f"k-{number}")
+
+    assert await slack.find_message(a_message(), key="the first", since=long_ago()) == posted
+
+
+@pytest.mark.parametrize("wrong", [{"channel": "G0NOTOURS"}, {"text": "x" * 40_001}], ids=["channel", "too long"])
+async def test_a_message_that_slack_does_not_take_is_for_an_operator(slack: SlackAccount, wrong: dict[str, str]) -> None:
+    await fails(lambda: slack.post_message(a_message(**wrong), key="k"), Misconfigured)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("internal_error", OutcomeUnknown),
+        ("fatal_error", OutcomeUnknown),
+        ("service_unavailable", OutcomeUnknown),
+        ("request_timeout", OutcomeUnknown),
+        ("ratelimited", RateLimited),
+        ("rate_limited", RateLimited),
+        ("is_archived", Misconfigured),
+        ("missing_scope", Misconfigured),
+        ("an error from the future", Misconfigured),
+    ],
+)
+async def test_slacks_errors_come_with_status_200(sandbox: Sandbox, slack: SlackAccount, said: str, kind: type[ProviderError]) -> None:
+    await sandbox.fault("slack", "post message", "garbage", body={"ok": False, "error": said})
+
+    error = await fails(lambda: slack.post_message(a_message(), key="k"), kind)
+
+    assert (said in error.reason) is (" " not in said), "only what looks like a code is repeated"
+
+
+@pytest.mark.parametrize("lie", [{"channel": None}, {"ts": 17}, {"ok": "yes"}], ids=str)
+async def test_an_answer_of_another_shape_leaves_the_outcome_open(sandbox: Sandbox, slack: SlackAccount, lie: dict[str, Any]) -> None:
+    await sandbox.fault("slack", "post message", "garbage", "after", body={"ok": True, "channel": "C0HUBTEAM", "ts": "1.2", **lie})
+
+    await fails(lambda: slack.post_message(a_message(), key="k"), OutcomeUnknown)
+
+
+async def test_the_doctor_hears_who_we_are(slack: SlackAccount) -> None:
+    assert await slack.check() == "Slack knows us as hub in Rehearsal."
+
+
+async def test_no_key_and_no_message_reaches_a_log(slack: SlackAccount, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await slack.post_message(a_message(), key="k")
+
+    assert KEY not in caplog.text
+    assert "is paid" not in caplog.text
+
+
+@pytest.mark.parametrize(("trouble", "kind", "happened"), TROUBLES)
+async def test_every_trouble_is_one_of_our_errors(
+    sandbox: Sandbox, slack: SlackAccount, trouble: dict[str, Any], kind: type[ProviderError], happened: int
+) -> None:
+    await sandbox.fault("slack", "post message", **trouble)
+    account = an_account(sandbox.url, timeout_seconds=0.5) if trouble["what"] == "hang" else slack
+
+    exchange = Exchange()
+    error = await fails(lambda: account.post_message(a_message(), key="k"), kind, exchange)
+
+    assert exchange.sent
+    assert await sandbox.count("slack", "message") == happened
+    if isinstance(error, RateLimited):
+        assert error.retry_after_seconds == 7
+    if kind is OutcomeUnknown:
+        found = await slack.find_message(a_message(), key="k", since=long_ago())
+        assert (found is not None) is bool(happened)
+
+
+async def test_a_revoked_key_is_for_an_operator(sandbox: Sandbox, slack: SlackAccount) -> None:
+    await sandbox.revoke("slack", KEY)
+
+    await fails(lambda: slack.post_message(a_message(), key="k"), Misconfigured)
+    await fails(slack.check, Misconfigured)
+
+
+async def test_a_refused_connection_has_sent_nothing() -> None:
+    await tells_that_nobody_listens(lambda url: lambda: an_account(url).post_message(a_message(), key="k"))
+
+
+async def test_nothing_is_written_after_the_send_window(sandbox: Sandbox) -> None:
+    account = an_account(sandbox.url, KEY + "_unused_so_far")
+    await keeps_the_send_window(sandbox, "slack", lambda: account.post_message(a_message(), key="k"))
+
+
+async def test_accounts_loaded_again_share_one_pool_that_closes_with_its_loop(sandbox: Sandbox) -> None:
+    async def a_life() -> Any:
+        client = await an_account(sandbox.url).get_client()
+        assert await an_account(sandbox.url).get_client() is client
+        assert await an_account(sandbox.url, KEY + "_other").get_client() is not client
+        await an_account(sandbox.url).check()
+        return client
+
+    client = await asyncio.to_thread(asyncio.run, a_life())
+
+    assert client.session.closed
+    gc.collect()  # a connection left open would warn now, and a warning is an error
