@@ -56,8 +56,9 @@ class EmbeddedDatabase:
         """
         for folder in (self.folder, self.socket_folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-            if folder.stat().st_uid not in {os.geteuid(), self.user[0] if self.user else os.geteuid()}:
-                raise Problem(f"{folder} belongs to another user of this machine: remove it, or choose another HUB_HOME.")
+            ours = {os.geteuid()} if self.user is None else {os.geteuid(), self.user[0]}
+            if folder.is_symlink() or folder.lstat().st_uid not in ours:  # the socket's folder may lie in /tmp, where anybody writes
+                raise Problem(f"{folder} is not a folder of ours: remove it, or choose another HUB_HOME.")
             folder.chmod(0o700)
             if self.user is not None:
                 os.chown(folder, *self.user)
