@@ -20,20 +20,12 @@ START_SECONDS = 20.0
 PROVIDERS = ("stripe", "sendgrid", "shippo", "slack")
 
 
-class Sandbox:
-    """A running sandbox. ``url`` is where it listens, ``pid`` its process, ``token`` what its control API wants."""
+class SandboxControl:
+    """The control side of a sandbox. ``url`` is where it listens, ``token`` what its control API wants."""
 
-    def __init__(self, url: str, token: str, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, token: str, client: httpx.AsyncClient) -> None:
         self.url, self.token = url, token
-        self._process, self._client = process, client
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2])
+        self._client = client
 
     async def effects(
         self, provider: str | None = None, kind: str | None = None, subject: str | None = None, since: int = 0
@@ -104,12 +96,6 @@ class Sandbox:
         """Forget everything that happened and everything that was ordered."""
         await self._post("reset", {})
 
-    async def kill(self) -> None:
-        """Kill -9 the process and return when it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-
     async def _get(self, path: str, **query: Any) -> Any:
         answer = await self._client.get(f"/_sandbox/{path}", params={name: value for name, value in query.items() if value is not None})
         return answer.raise_for_status().json()
@@ -119,6 +105,35 @@ class Sandbox:
         if answer.is_error:
             raise ValueError(f"{answer.status_code}: {answer.text}")
         return answer.json()
+
+
+class Sandbox(SandboxControl):
+    """A running sandbox in a process of its own, ``pid``."""
+
+    def __init__(self, url: str, token: str, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+        super().__init__(url, token, client)
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def kill(self) -> None:
+        """Kill -9 the process and return when it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def sandbox_control(url: str, token: str) -> AsyncIterator[SandboxControl]:
+    """The control side of a sandbox that somebody else runs."""
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=10, trust_env=False) as client:
+        yield SandboxControl(url, token, client)
 
 
 @asynccontextmanager

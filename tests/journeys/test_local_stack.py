@@ -90,6 +90,15 @@ async def test_the_deployments_are_there_once_and_the_janitor_has_a_queue_withou
     assert {queue["name"]: queue["concurrency_limit"] for queue in queues} == {"default": None, "janitor": None}
 
 
+async def test_the_schedule_plans_the_next_sweeps_without_being_asked(running: Running) -> None:
+    async def planned() -> bool:
+        async with running.client() as prefect:
+            runs = (await prefect.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["sweep"]}}})).raise_for_status().json()
+        return any("auto-scheduled" in run["tags"] for run in runs)
+
+    await until(planned, seconds=30)
+
+
 async def test_a_page_of_another_origin_reaches_nothing(running: Running) -> None:
     elsewhere = {"Origin": "http://elsewhere.example"}
     async with running.client() as prefect:

@@ -1,0 +1,16 @@
+"""One whole hub for all journeys of orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.journeys.hub_under_test import Hub, running_hub
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hub() -> AsyncIterator[Hub]:
+    """A real Prefect server, worker, gateway, sandbox and database, as `hub up` starts them, only with less patience."""
+    async with running_hub(sweep_seconds=10, lease_seconds=5, time_scale=0.05) as hub:
+        yield hub
