@@ -18,11 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEXT_LIMIT = 500
+READ_LIMIT = 4000  # a provider's megabyte of one letter took a minute of the event loop; an error says what it has to say sooner
 _SECRETS_AND_PEOPLE = (
-    (re.compile(r"\b(?:sk|rk|pk|whsec|xox[a-z]|SG|shippo)[-_.][A-Za-z0-9._-]{6,}"), "[key]"),
-    (re.compile(r"[^\s\"'<>@:,;]+@[^\s\"'<>@:,;]+\.[A-Za-z]{2,}"), "[mail]"),
-    (re.compile(r"\+?\d[\d ().-]{6,}\d"), "[number]"),
+    (re.compile(r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}"), "[key]"),
+    (re.compile(r"(?<![A-Za-z0-9])(?:pi|seti|cs)_[A-Za-z0-9_]+_secret_[A-Za-z0-9_]+"), "[key]"),
+    (
+        re.compile(
+            r"(?<![A-Za-z0-9])(?:sk|rk|pk|whsec|xox[a-z]|xapp|SG|shippo|hub|gh[a-z]|github_pat)[-_.](?=[A-Za-z0-9._-]{6})[A-Za-z0-9._-]+"
+        ),
+        "[key]",
+    ),
+    (re.compile(r"(?<![^\s\"'<>@:,;])[^\s\"'<>@:,;]+(?:@|%40|\\u0040|&#64;)[^\s\"'<>@:,;]+"), "[mail]"),
+    (re.compile(r"\+?\d[\d\s().-]{6,}\d"), "[number]"),
 )
+_EDGES = " \t\r\n\"'<>,;"
+_NUMBERS = "0123456789 \t\r\n().+-"
 
 
 class SendWindowClosed(Exception):
@@ -79,7 +89,10 @@ def exchanging(exchange: Exchange) -> Iterator[Exchange]:
 
 
 def redacted(text: str) -> str:
-    """``text`` without keys, mail addresses and long numbers, cut to 500 characters."""
+    """``text`` without keys, mail addresses and long numbers, cut to 500 characters; what stands far behind is not read at all."""
+    if len(text) > READ_LIMIT:
+        text = text[:READ_LIMIT]
+        text = text[: max(text.rfind(edge) for edge in _EDGES) + 1].rstrip(_NUMBERS)  # half an address would not be known as one
     for pattern, stand_in in _SECRETS_AND_PEOPLE:
         text = pattern.sub(stand_in, text)
     return text[:TEXT_LIMIT]

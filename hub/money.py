@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from iso4217 import Currency
 
@@ -43,13 +44,12 @@ def minor_units(decimal_text: str, currency: str) -> int:
     Return the minor units of an exact decimal: ``minor_units("29.99", "usd") == 2999``.
 
     Raises:
-        ValueError: Not a number, or more digits than the currency has.
+        ValueError: Not a plain number (digits and at most one dot, below a quadrillion), or more digits than the currency has.
     """
     digits = exponent(currency)
-    try:
-        shifted = Decimal(decimal_text).scaleb(digits)
-    except InvalidOperation:
-        raise ValueError("not a decimal number") from None
-    if not shifted.is_finite() or shifted != shifted.to_integral_value():
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", decimal_text):
+        raise ValueError("not a plain decimal number, such as 29.99")
+    shifted = Decimal(decimal_text).scaleb(digits)  # at most 24 digits: within the 28 that decimal keeps exactly
+    if shifted != shifted.to_integral_value():
         raise ValueError(f"more digits than the {digits} that {currency} has")
     return int(shifted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -42,9 +43,15 @@ def _known_currency(currency: str) -> str:
 
 
 def _token_only(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"[\d\s-]{12,}", value):
+    if isinstance(value, str) and re.fullmatch(r"([a-z]+_)?[\d\s._-]{12,}", value):
         raise ValueError("this is a card number; send the payment provider's token, such as pm_card_visa, and never a card number")
     return value
+
+
+def _printable(text: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+        raise ValueError("holds line breaks or control characters")
+    return text
 
 
 Currency = Annotated[str, AfterValidator(_known_currency)]
@@ -54,7 +61,7 @@ PaymentMethod = Annotated[
     StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),
     Field(description="The payment provider's token, never a card number.", examples=["pm_card_visa"]),
 ]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 class _Incoming(BaseModel):
@@ -76,7 +83,7 @@ class Customer(_Incoming):
 
     email: EmailStr
     name: Text
-    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")] | None = Field(
+    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
         default=None, description="E.164, e.g. +15551234567"
     )
 
@@ -94,24 +101,33 @@ class Shipping(_Incoming):
     street: Text = Field(validation_alias=AliasChoices("street", "address"), description="Street and number; may also be called address.")
     city: Text
     state: Text
-    zip: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=12)]
+    zip: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=12), AfterValidator(_printable)]
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(default="US", description="ISO 3166-1 alpha-2")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_for_the_street(cls, given: Any) -> Any:
+        if isinstance(given, dict) and {"street", "address"} <= given.keys():
+            raise ValueError("street and address are two names for the same; give one of them")
+        return given
+
+
+def _can_be_charged(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("an order needs at least one item")
+    if not 1 <= sum(item.quantity * item.price for item in items) <= LARGEST_AMOUNT:
+        raise ValueError(f"their total cannot be charged; one charge takes 1 to {LARGEST_AMOUNT} minor units")
+    return items
 
 
 class OrderRequest(_Incoming):
     """An order as it comes in."""
 
-    items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=500)]
+    items: Annotated[tuple[Item, ...], Field(max_length=500, json_schema_extra={"minItems": 1}), AfterValidator(_can_be_charged)]
     customer: Customer
     shipping: Shipping
     currency: Currency = "usd"
     payment_method: PaymentMethod | None = None
-
-    @model_validator(mode="after")
-    def _a_total_that_can_be_charged(self) -> OrderRequest:
-        if not 1 <= self.amount <= LARGEST_AMOUNT:
-            raise ValueError(f"the items come to {self.amount} minor units; one charge takes 1 to {LARGEST_AMOUNT}")
-        return self
 
     @property
     def amount(self) -> int:

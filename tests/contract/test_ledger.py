@@ -1,0 +1,299 @@
+"""Begin: what the ledger does about an effect, whatever state it finds it in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from hub.beginning import Ask, Known, Look, Wait, begin
+from hub.decisions import begin_undo
+from hub.effects import LeaseLost, Parked
+from hub.errors import NotSent, OutcomeUnknown, Refused
+from hub.facets import Status
+from hub.intake import go_on, raise_attempt
+from hub.payments import PaymentStatus
+from hub.stock import release, reserve
+from tests.contract.ledger_kit import (
+    Shop,
+    attempts_of,
+    changed,
+    clean,
+    dies,
+    effect_of,
+    label_effect,
+    lease_ends,
+    mail_effect,
+    open_shop,
+    outcomes_of,
+    payment_effect,
+    placed,
+    row_of,
+    run,
+    run_of_a_new_order,
+    sql,
+    time_passes,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
+    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
+        yield shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(the_shop: Shop) -> Shop:
+    return await clean(the_shop)
+
+
+async def test_the_intent_is_committed_before_the_provider_is_asked(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        await shop.sandbox.fault("stripe", "create payment", "delay", seconds=0.3)
+        paying = asyncio.create_task(shop.pay(order))
+        await shop.sandbox.until_in_flight("stripe", "create payment", worked=False)
+
+        [attempt] = await attempts_of(payment_effect(order))
+        effect = await effect_of(payment_effect(order))
+        assert (effect.state, attempt.outcome, attempt.fence, attempt.run_id) == ("intended", None, order.fence, order.run_id)
+        assert attempt.send_by is not None
+        assert attempt.settles_at is not None
+        assert (attempt.settles_at - attempt.send_by).total_seconds() == pytest.approx(0.7)
+        payment = await paying
+
+    effect = await effect_of(payment_effect(order))
+    assert (effect.state, effect.reference) == ("done", payment.payment_id)
+    assert await outcomes_of(payment_effect(order)) == ["done"]
+    [request] = await shop.sandbox.requests("stripe", "create payment")
+    assert request["key"] == f"{order.hub_id}:order:{order.id}:payment:1"
+
+
+async def test_what_was_intended_and_never_tried_is_done_as_it_was_intended(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_paid(order)
+        refund = await begin_undo(order, "a change of mind")
+
+        assert (await effect_of(refund)).state == "intended"
+        assert (await shop.refund(refund)).amount == 10000
+        assert (await effect_of(refund)).state == "done"
+
+
+async def test_what_was_done_is_not_asked_again(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        payment = await shop.until_paid(order)
+        assert await shop.pay(order) == payment
+    async with run(order.id) as again:
+        assert await shop.pay(again) == payment
+
+    assert len(await shop.sandbox.requests("stripe", "create payment")) == 1
+
+
+async def test_what_was_refused_is_refused_again_without_asking(shop: Shop) -> None:
+    async with run_of_a_new_order(paymentMethod="pm_card_chargeDeclined") as order:
+        for _ in range(2):
+            with pytest.raises(Refused) as refusal:
+                await shop.until_paid(order)
+            assert refusal.value.code == "generic_decline"
+            assert refusal.value.reference is not None
+
+    assert len(await shop.sandbox.requests("stripe", "create payment")) == 1
+    assert (await row_of(order.id)).status == Status.PAYMENT_FAILED
+
+
+async def test_what_is_pending_gives_what_is_known_so_far(shop: Shop) -> None:
+    async with run_of_a_new_order(paymentMethod="pm_card_threeDSecure2Required") as order:
+        for _ in range(2):
+            payment = await shop.until_paid(order)
+            assert payment.status is PaymentStatus.NEEDS_CUSTOMER
+            assert payment.next_action is not None
+
+    assert len(await shop.sandbox.requests("stripe", "create payment")) == 1
+    assert (await row_of(order.id)).status == Status.AWAITING_PAYMENT
+
+
+async def test_a_pending_refund_is_looked_at_until_the_money_is_back(shop: Shop) -> None:
+    async with run_of_a_new_order(paymentMethod="pm_card_pendingRefund") as order:
+        await shop.until_paid(order)
+        refund = await begin_undo(order, "a change of mind")
+        first = await shop.refund(refund)
+        assert (first.status, (await effect_of(refund)).state) == ("pending", "pending")
+        deadline = asyncio.get_running_loop().time() + 10
+        while (now := await shop.refund(refund)).status == "pending":
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.05)
+
+    assert now.refund_id == first.refund_id
+    assert (await effect_of(refund)).state == "done"
+    assert (await row_of(order.id)).refunded == 10000
+    assert len(await shop.sandbox.requests("stripe", "create refund")) == 1
+
+
+async def test_a_pending_refund_that_a_look_does_not_show_is_still_pending(shop: Shop) -> None:
+    async with run_of_a_new_order(paymentMethod="pm_card_pendingRefund") as order:
+        await shop.until_paid(order)
+        refund = await begin_undo(order, "a change of mind")
+        first = await shop.refund(refund)
+        for _ in range(3):
+            empty = {"object": "list", "data": [], "has_more": False, "url": "/v1/refunds"}
+            await shop.sandbox.fault("stripe", "list refunds", "garbage", body=empty)
+            assert await shop.refund(refund) == first
+
+    assert (await effect_of(refund)).state == "pending"
+    assert len(await shop.sandbox.requests("stripe", "create refund")) == 1
+
+
+async def test_a_refund_that_fails_is_a_refusal_the_first_time_and_later(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        payment = await shop.until_paid(order)
+        refund = await begin_undo(order, "a change of mind")
+        failed = {
+            "id": "re_1", "object": "refund", "amount": 10000, "currency": "usd", "status": "failed", "payment_intent": payment.payment_id,
+        }  # fmt: skip
+        await shop.sandbox.fault("stripe", "create refund", "garbage", body=failed)
+        for _ in range(2):
+            with pytest.raises(Refused) as refusal:
+                await shop.refund(refund)
+            assert (refusal.value.code, refusal.value.reference) == ("refund_failed", "re_1")
+
+
+async def test_what_was_undone_is_not_done_again(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_paid(order)
+        await sql("UPDATE effects SET state = 'undone' WHERE key = :key", key=payment_effect(order).key)
+        with pytest.raises(LeaseLost, match="was undone"):
+            await shop.pay(order)
+
+
+async def test_the_stored_request_is_sent_whatever_a_later_run_would_send(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        await shop.sandbox.fault("stripe", "create payment", "drop")
+        with pytest.raises(OutcomeUnknown):
+            await shop.pay(order)
+        payment = await shop.pay(order, amount=1, description="from a later deploy")
+
+    assert payment.amount == 10000
+    [charge] = await shop.sandbox.effects("stripe", "charge")
+    assert charge["amount"] == 10000
+
+
+async def test_a_call_without_an_answer_is_repeated_at_once_under_its_key(shop: Shop) -> None:
+    order = await dies(await placed())
+    await reserve(order)
+    asked = await begin(payment_effect(order), shop.stripe.terms)
+    assert isinstance(asked, Ask)
+    await shop.stripe.take_payment(payment_effect(order).request, key=asked.provider_key)  # and the process dies
+    await lease_ends(order)
+
+    async with run(order.id) as heir:
+        payment = await shop.pay(heir)
+
+    assert await outcomes_of(payment_effect(order)) == [None, "done"]
+    assert await shop.sandbox.count("stripe", "charge") == 1
+    assert payment.status is PaymentStatus.SUCCEEDED
+
+
+async def test_a_call_without_an_answer_and_without_a_key_is_waited_for_and_then_looked_for(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        effect = label_effect(order, await shop.until_quoted(order))
+        assert isinstance(await begin(effect, shop.shippo.terms), Ask)
+
+        waiting = await begin(effect, shop.shippo.terms)
+        assert isinstance(waiting, Wait)
+        assert 0 < waiting.seconds <= 1
+
+        await time_passes(effect, 1)
+        looking = await begin(effect, shop.shippo.terms)
+        assert isinstance(looking, Look)
+        assert looking.provider_key == f"{order.hub_id}:{effect.key}"
+        assert len(await attempts_of(effect)) == 1
+
+
+async def test_a_quote_costs_nothing_and_is_simply_asked_for_again(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_paid(order)
+        await shop.sandbox.fault("shippo", "create shipment", "drop", when="after")
+        with pytest.raises(OutcomeUnknown):
+            await shop.quote(order)
+        assert (await shop.quote(order)).rates
+
+
+async def test_what_an_earlier_attempt_did_and_is_still_good_is_carried_over(shop: Shop) -> None:
+    order_id = await placed(paymentMethod="pm_card_chargeDeclined")
+    async with run(order_id) as order:
+        with pytest.raises(Refused):
+            await shop.until_paid(order)
+        message = await shop.tell_team(order, "team-alert")
+        await release(order)
+    await raise_attempt(order_id, 2, "pm_card_visa")
+
+    async with run(order_id) as second:
+        assert second.attempt == 2
+        assert (await shop.until_paid(second)).status is PaymentStatus.SUCCEEDED
+        known = await begin(order.effect("team-alert", message).model_copy(update={"attempt": 2, "fence": second.fence, "run_id": second.run_id}), shop.slack.terms)
+        assert known == Known(message.model_dump(mode="json"))
+
+
+async def test_a_budget_that_is_spent_parks_the_order(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        await shop.sandbox.fault("stripe", "create payment", "status", status=429)
+        with pytest.raises(NotSent):
+            await shop.pay(order)
+        await time_passes(payment_effect(order), 601)
+        with pytest.raises(Parked, match="longer than payment may"):
+            await shop.pay(order)
+
+    assert len(await attempts_of(payment_effect(order))) == 1
+
+
+async def test_what_is_open_for_a_day_needs_a_person_and_a_person_may_let_it_go_on(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        rate_id = await shop.until_quoted(order)
+        await shop.sandbox.fault("shippo", "create label", "drop")
+        with pytest.raises(OutcomeUnknown):
+            await shop.label(order, rate_id)
+        await time_passes(label_effect(order, rate_id), 86_401)
+        with pytest.raises(LeaseLost, match="nobody knows whether shippo did 'buy the label'"):
+            await shop.label(order, rate_id)
+
+    row = await row_of(order.id)
+    assert (row.status, row.resume_at) == (Status.NEEDS_ATTENTION, None)
+    assert await shop.sandbox.count("shippo", "label") == 0
+    await go_on(order.id)
+    assert (await row_of(order.id)).attention is None
+
+
+async def test_an_unknown_mail_is_never_repeated_and_needs_a_person_after_a_day(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Ask)
+        assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Wait)
+        await time_passes(mail_effect(order), 1.1)
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown, match="cannot be asked"):
+                await begin(mail_effect(order), shop.sendgrid.terms)
+        assert (await effect_of(mail_effect(order))).state == "unknown"
+        await time_passes(mail_effect(order), 86_400)
+        with pytest.raises(LeaseLost):
+            await begin(mail_effect(order), shop.sendgrid.terms)
+
+    assert (await row_of(order.id)).status == Status.NEEDS_ATTENTION
+
+
+async def test_a_closed_send_window_sends_nothing_and_leaves_the_effect_intended(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        async with changed(send_window_seconds="0.000001"):
+            with pytest.raises(NotSent):
+                await shop.pay(order)
+        assert await outcomes_of(payment_effect(order)) == ["not_sent"]
+        assert (await effect_of(payment_effect(order))).state == "intended"
+        assert await shop.sandbox.requests("stripe") == []
+
+        await shop.pay(order)
+
+    assert await shop.sandbox.count("stripe", "charge") == 1
