@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from deployments.ports import free_port
+from deployments.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
@@ -43,7 +43,7 @@ class Gateway:
 async def running_gateway(home: Path, *, database_url: str, prefect_url: str) -> AsyncIterator[Gateway]:
     """Run a gateway on ``home`` and stop it afterwards. ``prefect_url`` may lead nowhere: the gateway works without Prefect."""
     home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment on a local disk, in a test
-    url = f"http://127.0.0.1:{(port := free_port())}"
+    url = f"http://127.0.0.1:{(port := free_ports(1)[0])}"
     environment = {**os.environ, "HUB_HOME": str(home), "HUB_DATABASE_URL": database_url, "PREFECT_API_URL": prefect_url}
     log_file = home / "gateway.log"
     with log_file.open("ab") as log:

@@ -128,7 +128,7 @@ async def test_a_pending_refund_is_looked_at_until_the_money_is_back(shop: Shop)
     assert now.refund_id == first.refund_id
     assert (await effect_of(refund)).state == "done"
     assert (await row_of(order.id)).refunded == 10000
-    assert len(await shop.sandbox.requests("stripe", "create refund")) == 1
+    assert len(await shop.sandbox.requests("stripe", "refund payment")) == 1
 
 
 async def test_a_pending_refund_that_a_look_does_not_show_is_still_pending(shop: Shop) -> None:
@@ -142,7 +142,7 @@ async def test_a_pending_refund_that_a_look_does_not_show_is_still_pending(shop:
             assert await shop.refund(refund) == first
 
     assert (await effect_of(refund)).state == "pending"
-    assert len(await shop.sandbox.requests("stripe", "create refund")) == 1
+    assert len(await shop.sandbox.requests("stripe", "refund payment")) == 1
 
 
 async def test_a_refund_that_fails_is_a_refusal_the_first_time_and_later(shop: Shop) -> None:
@@ -152,7 +152,7 @@ async def test_a_refund_that_fails_is_a_refusal_the_first_time_and_later(shop: S
         failed = {
             "id": "re_1", "object": "refund", "amount": 10000, "currency": "usd", "status": "failed", "payment_intent": payment.payment_id,
         }  # fmt: skip
-        await shop.sandbox.fault("stripe", "create refund", "garbage", body=failed)
+        await shop.sandbox.fault("stripe", "refund payment", "garbage", body=failed)
         for _ in range(2):
             with pytest.raises(Refused) as refusal:
                 await shop.refund(refund)
@@ -253,7 +253,7 @@ async def test_a_budget_that_is_spent_parks_the_order(shop: Shop) -> None:
 async def test_what_is_open_for_a_day_needs_a_person_and_a_person_may_let_it_go_on(shop: Shop) -> None:
     async with run_of_a_new_order() as order:
         rate_id = await shop.until_quoted(order)
-        await shop.sandbox.fault("shippo", "create label", "drop")
+        await shop.sandbox.fault("shippo", "buy label", "drop")
         with pytest.raises(OutcomeUnknown):
             await shop.label(order, rate_id)
         await time_passes(label_effect(order, rate_id), 86_401)

@@ -55,7 +55,7 @@ async def test_an_order_survives_kill_9_of_the_prefect_server(hub: Hub) -> None:
 
 async def test_an_order_survives_kill_9_although_only_one_may_run_at_a_time(hub: Hub) -> None:
     """The dead run holds the only place; the janitor has a queue of its own and frees it."""
-    queue = f"{hub.prefect.base_url}/work_pools/hub/queues/default"
+    queue = "/work_pools/hub/queues/default"
     (await hub.prefect.patch(queue, json={"concurrency_limit": 1})).raise_for_status()
     try:
         await hub.sandbox.fault("stripe", "create payment", "delay", when="after", seconds=20, match={"subject": "o-only-one"})
