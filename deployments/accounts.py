@@ -83,8 +83,7 @@ async def chosen(keys: Mapping[str, str], rehearsal_keys: Mapping[str, str]) -> 
                 "base_url": settings().sandbox_url + REHEARSAL_PATHS[provider],
                 **REHEARSAL_LIMITS,
             }
-            account = kind(**_sender(provider), **fields) if earlier is None else earlier.model_copy(update=fields)
-            choices.append(Choice(provider, account, new=True))
+            choices.append(Choice(provider, kind(**_sender(provider) | _kept(earlier) | fields), new=True))
     return choices
 
 
@@ -123,12 +122,17 @@ def _sender(provider: str) -> dict[str, Any]:
     return {"from_email": settings().mail_from} if provider == "sendgrid" else {}
 
 
+def _kept(earlier: ProviderAccount | None) -> dict[str, Any]:
+    """What was set in an ``earlier`` account; the new one is checked as a whole again."""
+    return (
+        {} if earlier is None else {name: getattr(earlier, name) for name in earlier.model_fields_set & type(earlier).model_fields.keys()}
+    )
+
+
 def _official(provider: str, kind: type[ProviderAccount], key: str, earlier: ProviderAccount | None) -> ProviderAccount:
     """The account with ``key``; what else was set in an ``earlier`` one stays."""
-    if earlier is not None:
-        return earlier.model_copy(update={"api_key": SecretStr(key)})
     try:
-        return kind(api_key=SecretStr(key), **_sender(provider))
+        return kind(**_sender(provider) | _kept(earlier) | {"api_key": SecretStr(key)})
     except ValidationError as invalid:
         wrong = "; ".join(
             f"{'.'.join(map(str, error['loc'])) or 'account'}: {error['msg']}" for error in invalid.errors(include_input=False)

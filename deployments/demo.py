@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import httpx
 from cyclopts import Parameter
 from rich.console import Console
-from rich.table import Table
 
 from deployments import instance
 from deployments.demo_story import Demo, Scene, play
@@ -80,11 +79,14 @@ async def _connected(facts: dict[str, Any]) -> AsyncIterator[Demo]:
 
 
 def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> None:
-    table = Table("what", "order", "status", "charge", "tracking number", "what the providers saw")
+    console.print()
     for scene in scenes:
         mark = "[green]✓[/]" if scene.ok else "[red]✗[/]"
-        view = scene.view
-        seen = ", ".join(f"{count} {kind}" for kind, count in scene.seen.items()) or "nothing new"
-        table.add_row(f"{mark} {scene.what}", view["orderId"], view["status"], view["chargeId"] or "", view["trackingNumber"] or "", seen)
-    console.print(table)
-    console.print("In all, the rehearsal providers counted " + ", ".join(f"{count} {kind}" for kind, count in effects.items()) + ".")
+        console.print(f"{mark} [bold]{scene.what}[/]: {scene.view['orderId']} is [bold]{scene.view['status']}[/], {scene.view['message']}")
+        ids = [f"{name.partition('.')[2]} {reference}" for name, reference in scene.references.items()]
+        if scene.view["trackingNumber"]:
+            ids.append(f"tracking number {scene.view['trackingNumber']}")
+        console.print(f"    {', '.join(ids)}")
+        seen = ", ".join(f"{count} {kind}" for kind, count in scene.seen.items()) or "no new effect"
+        console.print(f"    the providers saw: {seen}")
+    console.print(f"\nIn all, the rehearsal providers counted {', '.join(f'{count} {kind}' for kind, count in effects.items())}.")

@@ -17,6 +17,7 @@ from rich.table import Table
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
 from deployments.problems import Problem
+from hub.money import Money
 
 order = App(name="order", help="One order: place, show, explain, retry.")
 orders = App(name="orders", help="All orders.")
@@ -126,7 +127,7 @@ async def list_them(*, status: str | None = None, limit: int = 50) -> None:
         _, page = await gateway.ask("GET", "/orders", status=status, limit=limit)
     table = Table("order", "status", "amount", "message")
     for view in page["orders"]:
-        table.add_row(view["orderId"], view["status"], f"{view['amount']} {view['currency']}", view["message"])
+        table.add_row(view["orderId"], view["status"], str(Money(amount=view["amount"], currency=view["currency"])), view["message"])
     Console().print(table)
 
 

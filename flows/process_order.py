@@ -27,15 +27,18 @@ LOOK_AT_REFUND_SECONDS = 3600.0
 
 @flow(name="process-order", flow_run_name="order {order_id}", persist_result=True)
 async def process_order(
-    order_id: OrderId,
-    order: Annotated[OrderRequest | None, Field(description="The whole order, when it was not placed before. Prefect stores it.")] = None,
-    attempt: Annotated[int | None, Field(ge=1, description="Start this attempt, one above the last, after a failed payment.")] = None,
+    order_id: OrderId, order: OrderRequest | None = None, attempt: Annotated[int | None, Field(ge=1)] = None
 ) -> OrderResult:
     """
     Charge the customer, buy the label, tell the customer and the team.
 
     Safe to start again at any time: what was done is not done twice, and what became due since is done now. Nobody waits here for the
     customer or the parcel; the next fact starts the next run.
+
+    Args:
+        order_id: Letters, digits, dot, underscore and dash; at most 64.
+        order: The whole order, when it was not placed through the gateway before. Prefect stores what is typed here.
+        attempt: After a failed payment, the number of the next attempt: one above the last.
     """
     async with claimed(order_id, order, attempt) as held:
         if held.order.rests:

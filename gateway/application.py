@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import health, orders
+from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from hub.database import engine
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
@@ -38,9 +40,9 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
     app.include_router(orders.router)
     app.include_router(health.router)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(SQLAlchemyError)(_database_down)
-    app.exception_handler(OSError)(_database_down)
+    app.exception_handler(RequestValidationError)(invalid)
+    for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        app.exception_handler(trouble)(database_down)
     for error, code in (
         (NoSuchOrder, status.HTTP_404_NOT_FOUND),
         (OrderDiffers, status.HTTP_409_CONFLICT),
@@ -60,25 +62,3 @@ def _answering(code: int) -> Any:
         return JSONResponse({"detail": str(error), **differs}, status_code=code)
 
     return answer
-
-
-async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Name each wrong field and what is wrong with it; what was sent is not echoed."""
-    del request
-    faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return JSONResponse({"detail": "the body is not JSON"}, status_code=status.HTTP_400_BAD_REQUEST)
-    problems = [{"field": _path(fault["loc"]), "problem": fault["msg"].removeprefix("Value error, ")} for fault in faults]
-    detail = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
-    return JSONResponse({"detail": detail, "errors": problems}, status_code=status.HTTP_422_UNPROCESSABLE_CONTENT)
-
-
-def _path(place: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in place if part not in ("body", "path", "query")) or "body"
-
-
-async def _database_down(request: Request, error: Exception) -> JSONResponse:
-    del request, error
-    return JSONResponse(
-        {"detail": "the database does not answer; nothing was stored, try again"}, status_code=status.HTTP_503_SERVICE_UNAVAILABLE
-    )

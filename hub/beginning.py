@@ -13,12 +13,13 @@ from hub.claims import check_claim
 from hub.database import transaction
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import OutcomeUnknown, Refused
-from hub.facts import AttentionNeeded
-from hub.order_rows import facets_of, locked, record
+from hub.gates import closed_gate
+from hub.order_rows import facets_of, locked
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS
 from hub.settings import settings
+from hub.settling import call_a_person
 from hub.steps import EffectState
-from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow
+from hub.tables import AttemptRow, EffectRow, OrderRow
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -42,12 +43,20 @@ class Known:
 
 @dataclass(frozen=True)
 class Look:
-    """It may have happened ``since`` then; look at the provider before anything else."""
+    """
+    It may have happened ``since`` then; look at the provider before anything else.
+
+    ``at`` is now, in database time: what a look shows is not newer. ``known`` is what the provider said when it took the effect on (a
+    refund under way); ``last_chance``: it is open for so long that a person has to look unless this look finds it.
+    """
 
     request: dict[str, Any]
     provider_key: str
     since: datetime
-    same_key_is_useless: bool
+    at: datetime
+    same_key_is_useless: bool = False
+    known: dict[str, Any] | None = None
+    last_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,13 +96,14 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
     row = await _effect_row(session, effect)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
+    if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
+        await _check_gate(session, effect, row, now)
+        return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
     if not effect.what.permits(facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
     row = row or await intend(session, effect, now)
     if effect.what.useful_seconds is not None and row.useful_until is None:
         row.useful_until = now + timedelta(seconds=effect.what.useful_seconds)
-    if row.state == EffectState.PENDING:
-        return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, same_key_is_useless=False)
     calls = await _open_calls(session, row)
     if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
         return decided
@@ -175,21 +185,21 @@ async def _about_open_calls(
     age = (now - calls[0].started_at).total_seconds()
     if effect.what.harmless or (terms.keeps_keys and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
-    if age > OPEN_AT_MOST_SECONDS:
-        reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}"
-        await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
-        subject.resume_at = row.resume_at = None
-        await _leave(session, LeaseLost(reason))
-    settles_in = max(((call.settles_at or now) - now).total_seconds() for call in calls)
+    open_too_long = age > OPEN_AT_MOST_SECONDS
+    if open_too_long and not terms.can_be_asked:
+        await _leave(session, LeaseLost(await call_a_person(session, subject, row)))
+    settles_at = max(call.settles_at or now for call in calls)
+    if settles_at > now and not (terms.can_be_asked and row.same_key_is_useless):
+        if row.useful_until is not None:
+            row.resume_at = settles_at  # a courtesy that the order does not wait for is remembered
+        return Wait((settles_at - now).total_seconds(), f"a call to {row.provider} may still be under way")
     if not terms.can_be_asked:
-        if settles_in > 0:
-            return Wait(settles_in, f"a call to {row.provider} may still be under way")
         row.state = EffectState.UNKNOWN
         row.resume_at = calls[0].started_at + timedelta(seconds=OPEN_AT_MOST_SECONDS)
         await _leave(session, OutcomeUnknown(row.provider, row.action, "it may have happened, and it cannot be asked"))
-    if settles_in > 0 and not row.same_key_is_useless:
-        return Wait(settles_in, f"a call to {row.provider} may still be under way")
-    return Look(row.request, f"{effect.hub_id}:{row.key}", calls[0].started_at, row.same_key_is_useless)
+    await _check_gate(session, effect, row, now)
+    since, useless = calls[0].started_at, row.same_key_is_useless
+    return Look(row.request, f"{effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)
 
 
 async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) -> None:
@@ -201,12 +211,12 @@ async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) ->
 
 
 async def _check_gate(session: AsyncSession, effect: Effect, row: EffectRow, now: datetime) -> None:
-    gate = await session.get(ProviderGateRow, effect.what.provider)
-    if gate is None or gate.closed_until is None or gate.closed_until <= now:
+    if (closed := await closed_gate(session, effect.what.provider, now)) is None:
         return
+    until, why = closed
     if row.useful_until is not None:
-        row.resume_at = gate.closed_until
-    await _leave(session, Parked((gate.closed_until - now).total_seconds(), f"{gate.provider} is closed: {gate.reason}"))
+        row.resume_at = until
+    await _leave(session, Parked((until - now).total_seconds(), why))
 
 
 async def _leave(session: AsyncSession, error: Exception) -> NoReturn:

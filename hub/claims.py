@@ -64,7 +64,8 @@ class Lease:
         """
         Give the order back and say when it is due again (None: when one of its effects is, or never).
 
-        A fact that came in meanwhile has made the order due anew; that stays. ``counts`` keeps this run among those without progress.
+        A fact that came in meanwhile has made the order due anew; that stays. ``counts`` keeps this run among those without progress; a
+        run that rested has brought the order as far as it goes, and one that parked leaves the count as it was.
         """
         async with transaction() as session:
             row, now = await locked(session, self.order.id)
@@ -76,11 +77,15 @@ class Lease:
             if row.fence != self.order.fence or row.lease_owner != self.order.run_id:
                 return
             row.lease_owner = row.lease_until = None
-            if not counts:
+            if resume_in_seconds is None:
                 row.runs_without_progress = 0
+            elif not counts:
+                row.runs_without_progress = max(row.runs_without_progress - 1, 0)
             if row.resume_at == self._due_since:
                 row.resume_at = (
-                    await _next_effect(session, row) if resume_in_seconds is None else now + timedelta(seconds=resume_in_seconds)
+                    await _next_effect(session, row, now if self._due_since is None else self._due_since)
+                    if resume_in_seconds is None
+                    else now + timedelta(seconds=resume_in_seconds)
                 )
 
 
@@ -206,8 +211,8 @@ async def _runs_without_progress(order_id: str) -> int:
         return (await session.exec(select(col(OrderRow.runs_without_progress)).where(col(OrderRow.id) == order_id))).one()
 
 
-async def _next_effect(session: AsyncSession, row: OrderRow) -> datetime | None:
-    """Return when the earliest of the order's open effects is due."""
+async def _next_effect(session: AsyncSession, row: OrderRow, due_since: datetime) -> datetime | None:
+    """Return when the earliest of the order's open effects is due; one that was due before the run, and that it left alone, is over."""
     if row.attention is not None:
         return None
     open_states = (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.PENDING)
@@ -215,7 +220,7 @@ async def _next_effect(session: AsyncSession, row: OrderRow) -> datetime | None:
         await session.exec(
             select(func.min(EffectRow.resume_at))
             .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id)
-            .where(col(EffectRow.state).in_(open_states))
+            .where(col(EffectRow.state).in_(open_states), col(EffectRow.resume_at) > due_since)
         )
     ).one()
 

@@ -48,7 +48,14 @@ def database_url() -> str:
 
 @asynccontextmanager
 async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=20, pool_pre_ping=True, connect_args={"timeout": 10})
+    engine = create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=20,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error's text never holds an order
+        connect_args={"timeout": 10},
+    )
     try:
         yield engine
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import and_, exists, func, or_, update
 from sqlmodel import col, select
 
 from hub.database import transaction
@@ -61,10 +61,19 @@ async def due_orders(limit: int = 200) -> list[DueOrder]:
 
 
 async def give_up_the_hopeless() -> list[str]:
-    """Mark due orders that 8 runs or 24 h brought no further as needing attention; return their ids."""
+    """
+    Mark due orders that 8 runs or 24 h brought no further as needing attention; return their ids.
+
+    An order that no run has tried since it last got further is not hopeless but late, however long nobody swept.
+    """
+    tried = exists().where(
+        col(RunRow.subject_kind) == "order",
+        col(RunRow.subject_id) == col(OrderRow.id),
+        col(RunRow.started_at) > col(OrderRow.progressed_at),
+    )
     stuck = or_(
         col(OrderRow.runs_without_progress) >= RESTART.attempts,
-        col(OrderRow.progressed_at) < func.clock_timestamp() - timedelta(seconds=OPEN_AT_MOST_SECONDS),
+        and_(col(OrderRow.progressed_at) < func.clock_timestamp() - timedelta(seconds=OPEN_AT_MOST_SECONDS), tried),
     )
     async with transaction() as session:
         due = select(col(OrderRow.id)).where(col(OrderRow.resume_at) <= func.clock_timestamp(), col(OrderRow.attention).is_(None), stuck)

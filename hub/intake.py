@@ -11,8 +11,10 @@ from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facets import Facets, Status, status_of
-from hub.order_rows import database_now, facets_of, hub_identity, locked, write_facets
+from hub.facts import StockReleased
+from hub.order_rows import database_now, facets_of, hub_identity, locked, record, write_facets
 from hub.orders import OrderRequest, differences
+from hub.stock import put_back
 from hub.tables import OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
@@ -134,12 +136,14 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
             raise NoNewAttempt(order_id, f"it stands at attempt {row.attempt}, so the next number is {row.attempt + 1}")
         if row.status not in (Status.PAYMENT_FAILED, Status.OUT_OF_STOCK):
             raise NoNewAttempt(order_id, f"it is {row.status}, and only payment_failed and out_of_stock can be tried anew")
+        if await put_back(session, order_id, row.attempt):  # a run died, or was overtaken, before it could
+            await record(session, row, StockReleased(attempt=row.attempt), source="person")
         row.attempt = attempt
         row.epoch += 1
         row.payment_method = payment_method or row.payment_method
         row.message = f"attempt {attempt} begins"
         row.next_action = None
-        row.earlier_payment_id, row.payment_id = row.payment_id, None
+        row.earlier_payment_id, row.payment_id = row.payment_id or row.earlier_payment_id, None
         row.resume_at = now
         row.runs_without_progress = 0
         row.progressed_at = now

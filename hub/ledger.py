@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from hub.beginning import Ask, Known, Look, Wait, begin
 from hub.database import unhurried
-from hub.effects import Effect, Parked, Terms
+from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
 from hub.exchange import Exchange, exchanging
 from hub.settings import settings
-from hub.settling import absent, found, not_done, refused, settle
+from hub.settling import absent, found, given_up, look_failed, not_done, refused, settle
+from hub.steps import EffectState, Outcome
 from hub.values import Frozen
 
 Request = TypeVar("Request", bound=Frozen)
@@ -64,15 +65,15 @@ async def once(effect: Effect, *, terms: Terms, call: Call[Result], find: Find[R
 async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) -> Result | None:
     """Call with the stored request and commit the outcome; None after a wait, to begin anew."""
     exchange = Exchange(send_by=begun_at + settings().send_window_seconds)
-    request = type(effect.request).model_validate(ask.request)
     try:
+        request = type(effect.request).model_validate(ask.request)
         with exchanging(exchange):
             result = await call(request, key=ask.provider_key)
     except Refused as refusal:
         await unhurried(refused(effect, ask.attempt_id, exchange, refusal))
         raise
     except RateLimited as limit:
-        await unhurried(not_done(effect, ask.attempt_id, exchange, "rate_limited"))
+        await unhurried(not_done(effect, ask.attempt_id, exchange, "rate_limited", limit))
         if limit.retry_after_seconds is None:
             raise
         await _wait(limit.retry_after_seconds, f"{effect.what.provider} asks for patience")
@@ -84,8 +85,7 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
         outcome = "unknown" if exchange.sent else "not_sent"
         await unhurried(not_done(effect, ask.attempt_id, exchange, outcome))
         raise
-    await unhurried(settle(effect, ask.attempt_id, exchange, result))
-    return result
+    return _accepted(effect, await unhurried(settle(effect, ask.attempt_id, exchange, result)), result)
 
 
 async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result | None:
@@ -103,10 +103,19 @@ async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result
     except Refused as refusal:
         await unhurried(refused(effect, None, exchange, refusal))
         raise
+    except ProviderError as error:
+        await unhurried(look_failed(effect, look.at, exchange, _outcome_of(error), error))
+        if not isinstance(error, RateLimited) or error.retry_after_seconds is None:
+            raise
+        await _wait(error.retry_after_seconds, f"{effect.what.provider} asks for patience")
+        return None
     if result is not None:
-        await unhurried(found(effect, exchange, result))
-        return result
-    wait = await unhurried(absent(effect, exchange))
+        return _accepted(effect, await unhurried(found(effect, look.at, exchange, result)), result)
+    if look.last_chance:
+        raise LeaseLost(await unhurried(given_up(effect, look.at, exchange)))
+    wait = await unhurried(absent(effect, look.at, exchange))
+    if look.known is not None:
+        return effect.what.result.model_validate(look.known)  # type: ignore[return-value] # the step's own type
     if look.same_key_is_useless and wait is None:
         raise OutcomeUnknown(effect.what.provider, effect.what.action, "absent so far, and its key brings no answer")
     if wait is not None:
@@ -114,9 +123,19 @@ async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result
     return None
 
 
+def _accepted(effect: Effect, outcome: Outcome, result: Result) -> Result:
+    """Return ``result``, unless it says no: an answer means the same the first time and whenever the ledger is asked later."""
+    if outcome.state is EffectState.REFUSED:
+        code = outcome.code or ""
+        raise Refused(effect.what.provider, effect.what.action, f"the answer is no ({code})", code, outcome.reference)
+    return result
+
+
 def _outcome_of(error: ProviderError) -> str:
     if isinstance(error, Misconfigured):
         return "misconfigured"
+    if isinstance(error, RateLimited):
+        return "rate_limited"
     return "not_sent" if isinstance(error, NotSent) else "unknown"
 
 

@@ -111,11 +111,12 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
     )
     if added.scalar_one_or_none() is None:
         return False
-    write_facets(row, after(facets_of(row), fact))
+    before = facets_of(row)
+    write_facets(row, after(before, fact))
     if isinstance(fact, AttentionNeeded):
         row.attention = fact.reason
         row.status = status_of(facets_of(row))
-    if getattr(fact, "attempt", row.attempt) == row.attempt:
+    if facets_of(row) != before:
         note(row, fact)
     row.progressed_at = await database_now(session)
     row.runs_without_progress = 0
@@ -127,7 +128,7 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
 
 
 def note(row: OrderRow, fact: Fact) -> None:
-    """Write what people ask for first into columns of its own."""
+    """Write what people ask for first into columns of its own; only facts that moved a facet count, in whatever order they came."""
     match fact:
         case StockShort():
             row.message = f"out of stock: {', '.join(fact.products)}; nothing was charged"
@@ -137,7 +138,8 @@ def note(row: OrderRow, fact: Fact) -> None:
         case PaymentProcessing():
             row.payment_id, row.message = fact.payment_id, "the payment is being processed and settles later"
         case PaymentFailed():
-            row.payment_id, row.message = fact.payment_id, f"the payment was declined ({fact.code}); no label was bought"
+            row.payment_id = fact.payment_id or row.payment_id
+            row.message = f"the payment was declined ({fact.code}); no label was bought"
         case PaymentCanceled():
             row.message = "the payment was canceled before any money moved"
         case PaymentSettled():

@@ -30,15 +30,21 @@ LARGEST_AMOUNT = (
     99_999_999  # what Stripe takes in one charge, https://docs.stripe.com/api/payment_intents/object#payment_intent_object-amount
 )
 
+COUNTED_OTHERWISE = ("isk", "mga", "ugx")
+"""Refused, because a mistake would charge 100 times too much or too little: https://docs.stripe.com/currencies#special-cases"""
+
+ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 OrderId = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
+    StringConstraints(pattern=ORDER_ID),
     Field(description="Letters, digits, dot, underscore and dash; at most 64.", examples=["o-1001"]),
 ]
 
 
-def _known_currency(currency: str) -> str:
+def _chargeable_currency(currency: str) -> str:
     exponent(currency)
+    if currency.lower() in COUNTED_OTHERWISE:
+        raise ValueError("Stripe counts this currency in other units than ISO 4217 does, so it is not taken here")
     return currency.lower()
 
 
@@ -54,7 +60,7 @@ def _printable(text: str) -> str:
     return text
 
 
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Currency = Annotated[str, AfterValidator(_chargeable_currency)]
 PaymentMethod = Annotated[
     str,
     BeforeValidator(_token_only),
@@ -67,7 +73,14 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 class _Incoming(BaseModel):
     """Part of a request: camel case outside, unknown fields refused, values never echoed in an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
+    )
 
 
 class Item(_Incoming):
@@ -223,7 +236,7 @@ class Order(Frozen):
 def differences(old: Any, new: Any, where: str = "") -> list[str]:
     """Return the places at which two JSON values differ, as paths without values: ``["items[0].quantity", "shipping.zip"]``."""
     if isinstance(old, dict) and isinstance(new, dict):
-        names = [*old, *(name for name in new if name not in old)]
+        names = [*new, *(name for name in old if name not in new)]
         return [path for name in names for path in differences(old.get(name), new.get(name), f"{where}.{name}" if where else name)]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [path for place, (a, b) in enumerate(zip(old, new, strict=True)) for path in differences(a, b, f"{where}[{place}]")]

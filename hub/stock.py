@@ -54,18 +54,24 @@ async def release(order: Order) -> None:
     """Put the goods of this attempt back on the shelf; once."""
     async with transaction() as session:
         row = await hold(session, order)
-        held = await session.exec(
-            select(ReservationRow)
-            .where(col(ReservationRow.order_id) == order.id, col(ReservationRow.attempt) == order.attempt)
-            .where(col(ReservationRow.released_at).is_(None))
-        )
-        reservations = {reservation.product_id: reservation for reservation in held}
-        for stock in await _shelf(session, reservations):
-            stock.on_hand += reservations[stock.product_id].quantity
-        now = await database_now(session)
-        for reservation in reservations.values():
-            reservation.released_at = now
+        await put_back(session, order.id, order.attempt)
         await record(session, row, StockReleased(attempt=order.attempt), source="run")
+
+
+async def put_back(session: AsyncSession, order_id: str, attempt: int) -> bool:
+    """Put what the attempt of the locked order still has set aside back on the shelf; False when there was nothing."""
+    held = await session.exec(
+        select(ReservationRow)
+        .where(col(ReservationRow.order_id) == order_id, col(ReservationRow.attempt) == attempt)
+        .where(col(ReservationRow.released_at).is_(None))
+    )
+    reservations = {reservation.product_id: reservation for reservation in held}
+    for stock in await _shelf(session, reservations):
+        stock.on_hand += reservations[stock.product_id].quantity
+    now = await database_now(session)
+    for reservation in reservations.values():
+        reservation.released_at = now
+    return bool(reservations)
 
 
 async def set_on_hand(product_id: str, on_hand: int) -> None:

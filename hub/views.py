@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.facets import Status
 from hub.order_rows import NoSuchOrder
+from hub.orders import ORDER_ID
 from hub.payments import NextAction
 from hub.tables import OrderRow
 
@@ -111,7 +112,10 @@ def _cursor_after(row: OrderRow) -> str:
 
 def _place_of(cursor: str) -> tuple[datetime, str]:
     try:
-        moment, _, order_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        return datetime.fromisoformat(moment), order_id
-    except (ValueError, binascii.Error):
+        text, _, order_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         raise BadCursor from None
+    if moment.utcoffset() != timedelta(0) or re.fullmatch(ORDER_ID, order_id) is None:
+        raise BadCursor
+    return moment, order_id

@@ -28,9 +28,7 @@ async def quote_parcel(order: Order) -> Quote:
     shippo = await load_account(ShippoAccount)
     customer, shipping = order.request.customer, order.request.shipping
     recipient = Address(name=customer.name, email=customer.email, phone=customer.phone, **shipping.model_dump())
-    request = QuoteRequest(
-        sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=f"{order.hub_id}:{order.effect_key('quote')}"
-    )
+    request = QuoteRequest(sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=_reference(order, "quote"))
     return await once(order.effect("quote", request), terms=shippo.terms, call=shippo.quote)
 
 
@@ -46,5 +44,10 @@ async def quote_parcel(order: Order) -> Quote:
 async def buy_label(order: Order, quote: Quote) -> Label:
     """Buy the cheapest label of the quote once."""
     shippo = await load_account(ShippoAccount)
-    request = LabelRequest(rate_id=quote.rates[0].rate_id, reference=f"{order.hub_id}:{order.effect_key('label')}")
+    request = LabelRequest(rate_id=quote.rates[0].rate_id, reference=_reference(order, "label"))
     return await once(order.effect("label", request), terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)
+
+
+def _reference(order: Order, step: str) -> str:
+    """Return our reference at Shippo, which keeps at most 100 characters: the hub's id is shortened, an order id has up to 64."""
+    return f"{order.hub_id.hex[:12]}:{order.effect_key(step)}"

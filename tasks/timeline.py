@@ -24,4 +24,4 @@ async def publish_timeline(order_id: str) -> None:
 def artifact_key(order_id: str) -> str:
     """Return the artifact key of an order: Prefect takes lower-case letters, digits and dashes, our ids are richer."""
     plain = re.sub(r"[^a-z0-9]+", "-", order_id.lower()).strip("-")
-    return f"order-{plain}" if plain == order_id else f"order-{plain}-{hashlib.sha256(order_id.encode()).hexdigest()[:6]}"
+    return f"order-{plain}-{hashlib.sha256(order_id.encode()).hexdigest()[:6]}"

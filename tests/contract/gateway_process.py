@@ -40,11 +40,17 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running_gateway(home: Path, *, database_url: str, prefect_url: str) -> AsyncIterator[Gateway]:
-    """Run a gateway on ``home`` and stop it afterwards. ``prefect_url`` may lead nowhere: the gateway works without Prefect."""
+async def running_gateway(home: Path, *, database_url: str, prefect_url: str | None = None) -> AsyncIterator[Gateway]:
+    """Run a gateway on ``home`` and stop it afterwards; without a ``prefect_url`` its Prefect is down."""
     home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment on a local disk, in a test
-    url = f"http://127.0.0.1:{(port := free_ports(1)[0])}"
-    environment = {**os.environ, "HUB_HOME": str(home), "HUB_DATABASE_URL": database_url, "PREFECT_API_URL": prefect_url}
+    port, nobody = free_ports(2)
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "HUB_HOME": str(home),
+        "HUB_DATABASE_URL": database_url,
+        "PREFECT_API_URL": prefect_url or f"http://127.0.0.1:{nobody}/api",
+    }
     log_file = home / "gateway.log"
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -69,7 +75,7 @@ async def _until_it_answers(client: httpx.AsyncClient, process: asyncio.subproce
             await client.get("/health")
             return
         await asyncio.sleep(0.05)
-    raise RuntimeError(f"the gateway did not start: {log_file.read_text()}")
+    raise RuntimeError(f"the gateway did not start: {log_file.read_text()}")  # noqa: ASYNC240 - the test is over anyway
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -1,11 +1,11 @@
-"""What the tests of ledger, claims and stock share: real orders in a real database, real accounts at a real sandbox, and what the rows say."""
+"""What the tests of ledger, claims and stock share: real orders in real rows, real accounts at a real sandbox, and what the rows say."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -82,6 +82,14 @@ class Shop:
     async def mail(self, order: Order) -> SentMail:
         return await once(mail_effect(order), terms=self.sendgrid.terms, call=self.sendgrid.send_mail)
 
+    async def charge(self, effect: Effect, key: str) -> Payment:
+        """Charge as a run does that dies before it has heard the answer."""
+        return await self.stripe.take_payment(PaymentRequest.model_validate(effect.request.model_dump()), key=key)
+
+    async def post(self, effect: Effect, key: str) -> PostedMessage:
+        """Post as a run does that dies before it has heard the answer."""
+        return await self.slack.post_message(TeamMessage.model_validate(effect.request.model_dump()), key=key)
+
     async def until_paid(self, order: Order) -> Payment:
         await reserve(order)
         return await self.pay(order)
@@ -124,6 +132,13 @@ async def clean(shop: Shop) -> Shop:
     return shop
 
 
+@contextmanager
+def ends_with(kind: type[BaseException], match: str | None = None) -> Iterator[pytest.ExceptionInfo[BaseException]]:
+    """Check that the block, a whole run, ends with the error."""
+    with pytest.raises(kind, match=match) as caught:
+        yield caught
+
+
 def payment_effect(order: Order, **changes: Any) -> Effect:
     request = PaymentRequest(
         amount=order.money.amount,
@@ -145,7 +160,13 @@ def team_effect(order: Order, step: str = "team") -> Effect:
 
 
 def mail_effect(order: Order) -> Effect:
-    letter = {"to_email": "bob@example.net", "to_name": "Bob Builder", "subject": f"Order {order.id}", "text": "Hello", "html": "<p>Hello</p>"}
+    letter = {
+        "to_email": "bob@example.net",
+        "to_name": "Bob Builder",
+        "subject": f"Order {order.id}",
+        "text": "Hello",
+        "html": "<p>Hello</p>",
+    }
     return order.effect("mail", Mail(**letter, metadata=order.reference))
 
 
@@ -188,18 +209,12 @@ async def lease_ends(order: Order) -> None:
 
 async def time_passes(effect: Effect, seconds: float) -> None:
     """Let everything that was done about the effect have happened so much earlier."""
-    await sql(
-        "UPDATE attempts SET started_at = started_at - :ago, send_by = send_by - :ago, settles_at = settles_at - :ago, ended_at = ended_at - :ago"
-        " WHERE effect_key = :key".replace(":ago", "make_interval(secs => :seconds)"),
-        key=effect.key,
-        seconds=seconds,
-    )
-    await sql(
-        "UPDATE effects SET created_at = created_at - :ago, useful_until = useful_until - :ago, resume_at = resume_at - :ago"
-        " WHERE key = :key".replace(":ago", "make_interval(secs => :seconds)"),
-        key=effect.key,
-        seconds=seconds,
-    )
+    for table, key, moments in (
+        ("attempts", "effect_key", ("started_at", "send_by", "settles_at", "ended_at")),
+        ("effects", "key", ("created_at", "useful_until", "resume_at")),
+    ):
+        earlier = ", ".join(f"{moment} = {moment} - make_interval(secs => :seconds)" for moment in moments)
+        await sql(f"UPDATE {table} SET {earlier} WHERE {key} = :key", key=effect.key, seconds=seconds)  # noqa: S608 - the names stand above
 
 
 async def sql(statement: str, **values: Any) -> None:

@@ -8,24 +8,22 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, Known, Look, Wait, begin
+from hub.beginning import Ask, Look, Wait, begin
 from hub.decisions import begin_undo
-from hub.effects import LeaseLost, Parked
-from hub.errors import NotSent, OutcomeUnknown, Refused
+from hub.effects import LeaseLost
+from hub.errors import OutcomeUnknown, Refused
 from hub.facets import Status
-from hub.intake import go_on, raise_attempt
+from hub.intake import raise_attempt
 from hub.payments import PaymentStatus
 from hub.stock import release, reserve
 from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
-    changed,
     clean,
     dies,
     effect_of,
     label_effect,
     lease_ends,
-    mail_effect,
     open_shop,
     outcomes_of,
     payment_effect,
@@ -185,7 +183,7 @@ async def test_a_call_without_an_answer_is_repeated_at_once_under_its_key(shop: 
     await reserve(order)
     asked = await begin(payment_effect(order), shop.stripe.terms)
     assert isinstance(asked, Ask)
-    await shop.stripe.take_payment(payment_effect(order).request, key=asked.provider_key)  # and the process dies
+    await shop.charge(payment_effect(order), asked.provider_key)  # and the process dies
     await lease_ends(order)
 
     async with run(order.id) as heir:
@@ -233,67 +231,19 @@ async def test_what_an_earlier_attempt_did_and_is_still_good_is_carried_over(sho
     async with run(order_id) as second:
         assert second.attempt == 2
         assert (await shop.until_paid(second)).status is PaymentStatus.SUCCEEDED
-        known = await begin(order.effect("team-alert", message).model_copy(update={"attempt": 2, "fence": second.fence, "run_id": second.run_id}), shop.slack.terms)
-        assert known == Known(message.model_dump(mode="json"))
+        assert await shop.tell_team(second, "team-alert") == message
+    assert await shop.sandbox.count("slack", "message") == 1
 
 
-async def test_a_budget_that_is_spent_parks_the_order(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        await shop.sandbox.fault("stripe", "create payment", "status", status=429)
-        with pytest.raises(NotSent):
-            await shop.pay(order)
-        await time_passes(payment_effect(order), 601)
-        with pytest.raises(Parked, match="longer than payment may"):
-            await shop.pay(order)
+async def test_a_payment_to_be_cancelled_is_remembered_over_an_attempt_that_came_to_no_payment(shop: Shop) -> None:
+    order_id = await placed(paymentMethod="pm_card_chargeDeclined")
+    async with run(order_id) as order:
+        with pytest.raises(Refused):
+            await shop.until_paid(order)
+    declined = (await row_of(order_id)).payment_id
+    await raise_attempt(order_id, 2)
+    await sql("UPDATE orders SET stock = 'short', status = 'out_of_stock' WHERE id = :id", id=order_id)
+    await raise_attempt(order_id, 3)
 
-    assert len(await attempts_of(payment_effect(order))) == 1
-
-
-async def test_what_is_open_for_a_day_needs_a_person_and_a_person_may_let_it_go_on(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        rate_id = await shop.until_quoted(order)
-        await shop.sandbox.fault("shippo", "buy label", "drop")
-        with pytest.raises(OutcomeUnknown):
-            await shop.label(order, rate_id)
-        await time_passes(label_effect(order, rate_id), 86_401)
-        with pytest.raises(LeaseLost, match="nobody knows whether shippo did 'buy the label'"):
-            await shop.label(order, rate_id)
-
-    row = await row_of(order.id)
-    assert (row.status, row.resume_at) == (Status.NEEDS_ATTENTION, None)
-    assert await shop.sandbox.count("shippo", "label") == 0
-    await go_on(order.id)
-    assert (await row_of(order.id)).attention is None
-
-
-async def test_an_unknown_mail_is_never_repeated_and_needs_a_person_after_a_day(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await shop.until_labelled(order)
-        assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Ask)
-        assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Wait)
-        await time_passes(mail_effect(order), 1.1)
-        for _ in range(2):
-            with pytest.raises(OutcomeUnknown, match="cannot be asked"):
-                await begin(mail_effect(order), shop.sendgrid.terms)
-        assert (await effect_of(mail_effect(order))).state == "unknown"
-        await time_passes(mail_effect(order), 86_400)
-        with pytest.raises(LeaseLost):
-            await begin(mail_effect(order), shop.sendgrid.terms)
-
-    assert (await row_of(order.id)).status == Status.NEEDS_ATTENTION
-
-
-async def test_a_closed_send_window_sends_nothing_and_leaves_the_effect_intended(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        async with changed(send_window_seconds="0.000001"):
-            with pytest.raises(NotSent):
-                await shop.pay(order)
-        assert await outcomes_of(payment_effect(order)) == ["not_sent"]
-        assert (await effect_of(payment_effect(order))).state == "intended"
-        assert await shop.sandbox.requests("stripe") == []
-
-        await shop.pay(order)
-
-    assert await shop.sandbox.count("stripe", "charge") == 1
+    assert declined is not None
+    assert (await row_of(order_id)).earlier_payment_id == declined

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from hub.beginning import Ask, begin
 from hub.effects import Parked
-from hub.errors import OutcomeUnknown, Refused
-from hub.facets import Status
+from hub.errors import OutcomeUnknown
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
     Shop,
@@ -20,6 +17,7 @@ from tests.contract.ledger_kit import (
     changed,
     clean,
     effect_of,
+    ends_with,
     label_effect,
     mail_effect,
     open_shop,
@@ -30,8 +28,6 @@ from tests.contract.ledger_kit import (
     team_effect,
     time_passes,
 )
-
-NO_PAYMENTS = {"object": "list", "data": [], "has_more": False, "url": "/v1/payment_intents"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -131,119 +127,6 @@ async def test_what_was_absent_twice_a_gap_apart_is_repeated_exactly_once(shop: 
     assert (twice.started_at - once.started_at).total_seconds() >= 1
 
 
-async def test_a_look_that_was_sent_too_early_decides_nothing_however_late_its_answer_comes(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        effect = payment_effect(order)
-        await shop.sandbox.fault("stripe", "create payment", "idempotency_error")
-        with pytest.raises(OutcomeUnknown):
-            await shop.pay(order)
-        await time_passes(effect, 0.8)  # 0.2 s before the call has surely ended
-        await shop.sandbox.fault("stripe", "list payments", "delay", seconds=0.4)
-        with pytest.raises(OutcomeUnknown):
-            await shop.pay(order)
-
-        [call] = await attempts_of(effect)
-        looks = await attempts_of(effect, "look")
-        assert call.settles_at is not None
-        assert looks[0].started_at < call.settles_at
-        assert len([look for look in looks if look.started_at >= call.settles_at]) == 2
-        assert call.outcome == "unknown"
-
-
-async def test_an_idempotency_mismatch_is_resolved_by_looking_and_never_a_refusal(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        key = f"{order.hub_id}:{payment_effect(order).key}"
-        paid = await shop.stripe.take_payment(payment_effect(order).request, key=key)
-        await shop.sandbox.fault("stripe", "create payment", "idempotency_error")
-        with pytest.raises(OutcomeUnknown, match="other parameters"):
-            await shop.pay(order)
-
-        assert await shop.pay(order) == paid
-    assert len(await shop.sandbox.requests("stripe", "create payment")) == 2
-
-
-async def test_a_key_in_use_is_asked_again_under_the_same_key(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        await shop.sandbox.fault("stripe", "create payment", "conflict")
-        with pytest.raises(OutcomeUnknown, match="under way"):
-            await shop.pay(order)
-        await shop.pay(order)
-
-    assert await outcomes_of(payment_effect(order)) == ["unknown", "done"]
-    assert await shop.sandbox.count("stripe", "charge") == 1
-
-
-async def test_a_stored_500_that_comes_again_under_its_key_is_found_by_looking(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        await shop.sandbox.fault("stripe", "create payment", "status", status=500, when="after")
-        for _ in range(2):
-            with pytest.raises(OutcomeUnknown):
-                await shop.pay(order)
-        assert (await effect_of(payment_effect(order))).same_key_is_useless
-        payment = await shop.pay(order)
-
-    assert payment.status == "succeeded"
-    assert await shop.sandbox.count("stripe", "charge") == 1
-    assert len(await shop.sandbox.requests("stripe", "create payment")) == 2
-
-
-async def test_a_stored_500_behind_which_there_is_nothing_ends_with_a_person_and_without_a_second_charge(shop: Shop) -> None:
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        await shop.sandbox.fault("stripe", "create payment", "status", status=500, when="after")
-        for _ in range(2):
-            with pytest.raises(OutcomeUnknown):
-                await shop.pay(order)
-        await shop.sandbox.fault("stripe", "list payments", "garbage", body=NO_PAYMENTS, times=None)
-        for _ in range(3):
-            with pytest.raises(OutcomeUnknown, match="absent so far"):
-                await shop.pay(order)
-        assert len(await shop.sandbox.requests("stripe", "create payment")) == 2
-        assert len(await attempts_of(payment_effect(order), "look")) <= 5
-        await time_passes(payment_effect(order), 86_401)
-        with pytest.raises(Exception, match="nobody knows whether stripe did"):
-            await shop.pay(order)
-
-    assert (await row_of(order.id)).status == Status.NEEDS_ATTENTION
-
-
-async def test_a_declined_payment_that_a_look_finds_is_a_refusal(shop: Shop) -> None:
-    async with run_of_a_new_order(paymentMethod="pm_card_chargeDeclined") as order:
-        await reserve(order)
-        await shop.sandbox.fault("stripe", "create payment", "status", status=500, when="after")
-        for _ in range(2):
-            with pytest.raises(OutcomeUnknown):
-                await shop.pay(order)
-        with pytest.raises(Refused) as refusal:
-            await shop.pay(order)
-        assert refusal.value.reference is not None
-
-    assert (await row_of(order.id)).status == Status.PAYMENT_FAILED
-
-
-@pytest.mark.parametrize("charged", [True, False], ids=["the charge exists", "there is no charge"])
-async def test_a_key_older_than_23_hours_is_not_used_before_it_was_looked(shop: Shop, charged: bool) -> None:  # noqa: FBT001 - a parameter
-    async with run_of_a_new_order() as order:
-        await reserve(order)
-        effect = payment_effect(order)
-        asked = await begin(effect, shop.stripe.terms)
-        assert isinstance(asked, Ask)
-        if charged:
-            await shop.stripe.take_payment(effect.request, key=asked.provider_key)
-        await time_passes(effect, 23 * 3600 + 1)
-        asked_before = len(await shop.sandbox.requests("stripe", "create payment"))
-        await shop.pay(order)
-
-    assert await shop.sandbox.count("stripe", "charge") == 1
-    assert len(await shop.sandbox.requests("stripe", "create payment")) == 1
-    assert await outcomes_of(effect, "look") == (["found"] if charged else ["absent", "absent"])
-    assert asked_before == int(charged)
-
-
 async def test_after_a_weekend_without_the_hub_it_looks_before_it_calls_a_person(shop: Shop) -> None:
     async with run_of_a_new_order() as order:
         rate_id = await shop.until_quoted(order)
@@ -258,7 +141,7 @@ async def test_after_a_weekend_without_the_hub_it_looks_before_it_calls_a_person
 
 async def test_a_long_wait_for_a_call_under_way_parks_the_order_and_holds_nothing_against_it(shop: Shop) -> None:
     order_id = ""
-    with pytest.raises(Parked, match="may still be under way"):
+    with ends_with(Parked, match="may still be under way"):
         async with changed(wait_in_place_seconds="0.1"), run_of_a_new_order() as order:
             order_id = order.id
             rate_id = await shop.until_quoted(order)
@@ -294,23 +177,3 @@ async def test_every_wait_for_patience_in_a_look_is_kept_in_place(shop: Shop) ->
 
     assert label.tracking_number
     assert await outcomes_of(label_effect(order, rate_id), "look") == ["rate_limited", "found"]
-
-
-async def test_forty_lost_answers_at_once_are_forty_charges(shop: Shop) -> None:
-    await shop.sandbox.fault("stripe", "create payment", "drop", when="after", times=40)
-
-    async def pays() -> None:
-        async with run_of_a_new_order() as order:
-            await reserve(order)
-            while True:
-                try:
-                    await shop.pay(order)
-                except OutcomeUnknown:
-                    continue
-                return
-
-    async with changed(send_window_seconds="5"):
-        await asyncio.gather(*(pays() for _ in range(40)))
-
-    charges: list[dict[str, Any]] = await shop.sandbox.effects("stripe", "charge")
-    assert len({charge["subject"] for charge in charges}) == len(charges) == 40

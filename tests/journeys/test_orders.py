@@ -111,15 +111,16 @@ async def test_a_payment_that_needs_the_customer_says_what_to_do(hub: Hub) -> No
 
 
 async def test_a_mail_that_cannot_be_sent_now_is_sent_later_and_the_order_is_confirmed_meanwhile(hub: Hub) -> None:
-    await hub.sandbox.fault("sendgrid", "send mail", "status", times=None, status=429, retry_after=3600, match={"subject": "o-courtesy"})
+    """SendGrid asks for more patience than a run has: its gate closes for everybody, and opens by itself."""
+    await hub.sandbox.fault("sendgrid", "send mail", "status", status=429, retry_after=17, match={"subject": "o-courtesy"})
     await hub.place("o-courtesy")
     waiting = await hub.until_order("o-courtesy", lambda order: order["status"] == "confirmed" and order["resumeAt"] is not None)
+    seen = await hub.seen("o-courtesy")
 
-    await hub.sandbox.clear_faults()
-    await hub.gateway.post("/orders/o-courtesy/resume")
     done = await hub.until_status("o-courtesy", "confirmed")
 
     assert "not told yet: mail" in waiting["message"]
+    assert seen == CONFIRMED - Counter({"sendgrid.mail": 1})
     assert done["message"] == "confirmed"
     assert await hub.seen("o-courtesy") == CONFIRMED
 

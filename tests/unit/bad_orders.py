@@ -1,4 +1,4 @@
-"""Orders that nobody may take: what is changed in the tutorial's order, the field that the answer names, what it says, and what it must not repeat."""
+"""Orders that nobody may take: what differs from the tutorial's order, the field to be named, what to say of it, what not to repeat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def an_order_with(changes: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             del place[last]
         else:
-            place[last] = value
+            place[int(last) if last.isdigit() else last] = value
     return order
 
 
@@ -60,7 +60,9 @@ BAD_ORDERS = [
     _bad("name with NUL", {"customer.name": "Bob\x00Builder"}, "customer.name", "control characters", "Bob"),
     _bad("name with half a surrogate", {"customer.name": "Bob\ud800"}, "customer.name", "valid string", "Bob"),
     _bad("product with NUL", {"items.0.productId": "sku\x00"}, "items.0.productId", "control characters", "sku"),
-    _bad("phone of other digits", {"customer.phone": "+1\u0665\u0665\u0665\u0665\u0665\u0665\u0665"}, "customer.phone", "pattern", "\u0665"),
+    _bad(
+        "phone of other digits", {"customer.phone": "+1\u0665\u0665\u0665\u0665\u0665\u0665\u0665"}, "customer.phone", "pattern", "\u0665"
+    ),
     _bad("phone without a country", {"customer.phone": "5551234567"}, "customer.phone", "pattern", "555"),
     _bad("a card number", {"paymentMethod": "4242424242424242"}, "paymentMethod", _CARD, "4242"),
     _bad("a card number with spaces", {"paymentMethod": "4242 4242 4242 4242"}, "paymentMethod", _CARD, "4242"),

@@ -120,3 +120,9 @@ def test_a_step_of_an_order_has_one_key_per_attempt() -> None:
         "trackingNumber": None,
         "message": "",
     }
+
+
+@pytest.mark.parametrize("currency", ["isk", "UGX", "mga"])
+def test_a_currency_that_stripe_counts_otherwise_is_refused(currency: str) -> None:
+    with pytest.raises(ValidationError, match="Stripe counts this currency in other units"):
+        OrderRequest.model_validate(EXAMPLE_ORDER | {"currency": currency})

@@ -1,0 +1,141 @@
+"""The shelf: nothing is promised twice, and everything comes back once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from hub.claims import take
+from hub.database import transaction
+from hub.effects import LeaseLost
+from hub.facets import Status, StockFacet
+from hub.facts import PaymentFailed
+from hub.intake import raise_attempt
+from hub.order_rows import facets_of, locked, record
+from hub.orders import Order
+from hub.stock import on_hand, release, reserve, set_on_hand
+from tests.contract.ledger_kit import ends_with, lease_ends, placed, row_of, run, run_of_a_new_order
+
+pytestmark = pytest.mark.usefixtures("hub_database")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def product(hub_database: str) -> str:
+    return f"prod-{uuid4().hex[:8]}"
+
+
+def goods(*lines: tuple[str, int]) -> list[dict[str, object]]:
+    return [{"productId": product, "quantity": quantity, "price": 100} for product, quantity in lines]
+
+
+async def declined(order: Order) -> None:
+    async with transaction() as session:
+        row, _ = await locked(session, order.id)
+        await record(session, row, PaymentFailed(attempt=order.attempt, payment_id=None, code="generic_decline"), source="run")
+
+
+async def test_forty_orders_at_once_for_ten_pieces_are_ten_reservations_and_thirty_refusals(product: str) -> None:
+    await set_on_hand(product, 10)
+
+    async def wants_one() -> bool:
+        async with run_of_a_new_order(items=goods((product, 1))) as order:
+            missing = (await reserve(order)).missing
+        assert missing in ((), (product,))
+        assert (await row_of(order.id)).status == (Status.OUT_OF_STOCK if missing else Status.RECEIVED)
+        return not missing
+
+    results = Counter(await asyncio.gather(*(wants_one() for _ in range(40))))
+
+    assert results == {True: 10, False: 30}
+    assert (await on_hand())[product] == 0
+
+
+async def test_orders_that_want_the_same_two_products_in_either_order_never_block_each_other(product: str) -> None:
+    other = f"{product}-b"
+    await set_on_hand(product, 100)
+    await set_on_hand(other, 100)
+
+    async def wants(*lines: tuple[str, int]) -> None:
+        async with run_of_a_new_order(items=goods(*lines)) as order:
+            await reserve(order)
+            await release(order)
+
+    pairs = [((product, 1), (other, 1)), ((other, 1), (product, 1))] * 8
+    await asyncio.gather(*(wants(*pair) for pair in pairs))
+
+    shelf = await on_hand()
+    assert (shelf[product], shelf[other]) == (100, 100)
+
+
+async def test_goods_are_set_aside_all_or_none(product: str) -> None:
+    scarce = f"{product}-scarce"
+    await set_on_hand(product, 5)
+    await set_on_hand(scarce, 1)
+    async with run_of_a_new_order(items=goods((product, 2), (scarce, 1), (scarce, 1))) as order:
+        assert (await reserve(order)).missing == (scarce,)
+
+    shelf = await on_hand()
+    assert (shelf[product], shelf[scarce]) == (5, 1)
+    assert (await row_of(order.id)).message == f"out of stock: {scarce}; nothing was charged"
+
+
+async def test_goods_are_set_aside_once_and_put_back_once(product: str) -> None:
+    await set_on_hand(product, 10)
+    async with run_of_a_new_order(items=goods((product, 3))) as order:
+        await reserve(order)
+        await reserve(order)
+        assert (await on_hand())[product] == 7
+        await release(order)
+        await release(order)
+        await reserve(order)
+    assert (await on_hand())[product] == 10
+    assert facets_of(await row_of(order.id)).stock is StockFacet.RELEASED
+
+
+async def test_a_run_that_lost_its_order_touches_no_goods(product: str) -> None:
+    await set_on_hand(product, 10)
+    order_id = await placed(items=goods((product, 3)))
+    lease = await take(order_id, "the late one")
+    assert lease is not None
+    await lease_ends(lease.order)
+    for act in (reserve, release):
+        with pytest.raises(LeaseLost):
+            await act(lease.order)
+    assert (await on_hand())[product] == 10
+
+
+async def test_an_order_that_was_short_gets_its_goods_in_a_new_attempt_once_they_are_there(product: str) -> None:
+    await set_on_hand(product, 0)
+    async with run_of_a_new_order(items=goods((product, 1))) as order:
+        assert (await reserve(order)).missing == (product,)
+    await set_on_hand(product, 1)
+    await raise_attempt(order.id, 2)
+    async with run(order.id) as second:
+        assert (await reserve(second)).missing == ()
+    assert (await on_hand())[product] == 0
+
+
+async def test_goods_of_a_failed_attempt_come_back_even_if_the_next_begins_before_they_were_put_back(product: str) -> None:
+    await set_on_hand(product, 3)
+    with ends_with(LeaseLost):
+        async with run_of_a_new_order(items=goods((product, 3))) as order:
+            await reserve(order)
+            await declined(order)
+            await raise_attempt(order.id, 2)
+            await release(order)
+    assert (await on_hand())[product] == 3
+    async with run(order.id) as second:
+        assert (await reserve(second)).missing == ()
+        assert (await on_hand())[product] == 0
+        await release(second)
+    assert (await on_hand())[product] == 3
+
+
+async def test_a_product_without_a_stock_row_never_runs_out(product: str) -> None:
+    async with run_of_a_new_order(items=goods((product, 100_000))) as order:
+        assert (await reserve(order)).missing == ()
+    assert product not in await on_hand()
