@@ -58,7 +58,7 @@ async def fulfil(order: Order) -> None:
         payment = None
         if order.earlier_payment_id is not None:
             payment = await cancel_earlier_payment(order, order.earlier_payment_id)
-        if payment is None or payment.status is not PaymentStatus.SUCCEEDED:
+        if payment is None or payment.status in (PaymentStatus.CANCELED, PaymentStatus.FAILED):
             payment = await take_payment(order)
     except Refused as refusal:
         await release_stock(order)

@@ -12,15 +12,15 @@ from sandbox.store import Store
 
 # Keys of a metadata object that name whom an effect is about, strongest first.
 SUBJECT_KEYS = ("order_id", "signup_id", "release_id", "subject")
-_TEXT_REFERENCE = re.compile(r"^[0-9a-fA-F-]{32,36}:[a-z_]+:(?P<subject>[^:]+)(?::|$)")
+_TEXT_REFERENCE = re.compile(r"^[0-9a-fA-F-]{12,36}:[a-z_]+:(?P<subject>[^:]+)(?::|$)")
 
 
 def subject_of(reference: Mapping[str, Any] | str | None) -> str | None:
     """
     Return whom a reference is about, or None.
 
-    A mapping names it under one of ``SUBJECT_KEYS``; a text is read as ``<uuid>:<kind>:<id>[:...]``, and the subject is ``<id>``. Shippo
-    has only a text for a reference.
+    A mapping names it under one of ``SUBJECT_KEYS``; a text is read as ``<hub>:<kind>:<id>[:...]``, the hub in 12 hex digits or more,
+    and the subject is ``<id>``. Shippo has only a text for a reference.
     """
     if isinstance(reference, str):
         found = _TEXT_REFERENCE.match(reference)

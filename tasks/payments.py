@@ -51,7 +51,7 @@ async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
     stripe = await load_account(StripeAccount)
     request = CancelRequest(payment_id=payment_id)
-    return await once(order.effect("cancel-payment", request), terms=stripe.terms, call=stripe.cancel_payment)
+    return await once(order.effect(f"cancel-payment.{order.attempt}", request), terms=stripe.terms, call=stripe.cancel_payment)
 
 
 @task(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -30,9 +33,9 @@ def _only_loopback() -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedDatabase]:
-    """A real PostgreSQL with the hub's newest schema in database ``hub``."""
-    home = tmp_path_factory.mktemp("database")
+async def postgres() -> AsyncIterator[EmbeddedDatabase]:
+    """A real PostgreSQL with the hub's newest schema in database ``hub``. Not below pytest's folder, which another pytest shuts."""
+    home = Path(tempfile.mkdtemp(prefix="hub-tests-"))
     for folder in ("logs", "run"):
         (home / folder).mkdir()
     database = EmbeddedDatabase(home, f"tests-{os.getpid()}")
@@ -45,6 +48,7 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Em
         yield database
     finally:
         await server.stop()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -35,12 +35,14 @@ from tests.contract.sandbox_process import Sandbox, running_sandbox
 
 STRIPE_KEY = "sk_test_rehearsal_ledger"
 SLACK_KEY = "xoxb-rehearsal-ledger"
-TIMEOUT_SECONDS, LATE_SECONDS, SEND_WINDOW_SECONDS = 0.5, 0.2, 0.3
+TIMEOUT_SECONDS, LATE_SECONDS, SEND_WINDOW_SECONDS = 2.0, 0.2, 1.5
+SETTLED_SECONDS = SEND_WINDOW_SECONDS + TIMEOUT_SECONDS + LATE_SECONDS
+"""After so long a call has surely ended; tests let that time pass with ``time_passes``."""
 SHORT_SETTINGS = {
     "HUB_LEASE_SECONDS": "5",
     "HUB_IN_HAND_SECONDS": "3",
     "HUB_SEND_WINDOW_SECONDS": str(SEND_WINDOW_SECONDS),
-    "HUB_WAIT_IN_PLACE_SECONDS": "3",
+    "HUB_WAIT_IN_PLACE_SECONDS": "5",
 }
 DESK = Address(name="Bob Builder", street="965 Mission St", city="San Francisco", state="CA", zip="94103", email="bob@example.net")
 

@@ -16,6 +16,7 @@ from hub.gates import closed_gate
 from hub.order_rows import database_now
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
+    SETTLED_SECONDS,
     SLACK_KEY,
     STRIPE_KEY,
     Shop,
@@ -31,6 +32,7 @@ from tests.contract.ledger_kit import (
     run_of_a_new_order,
     sql,
     team_effect,
+    time_passes,
 )
 
 
@@ -179,6 +181,7 @@ async def test_a_look_learns_about_keys_and_waits_behind_a_closed_gate_as_a_call
         await shop.sandbox.fault("slack", "post message", "drop", when="after")
         with pytest.raises(OutcomeUnknown):
             await shop.tell_team(order)
+        await time_passes(team_effect(order), SETTLED_SECONDS)
         await shop.sandbox.revoke("slack", SLACK_KEY)
         for _ in range(3):
             with pytest.raises(Misconfigured):

@@ -14,6 +14,7 @@ from hub.errors import NotSent, OutcomeUnknown, Refused
 from hub.facets import Status
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
+    SETTLED_SECONDS,
     Shop,
     attempts_of,
     changed,
@@ -54,8 +55,8 @@ async def test_a_look_that_was_sent_too_early_decides_nothing_however_late_its_a
         await shop.sandbox.fault("stripe", "create payment", "idempotency_error")
         with pytest.raises(OutcomeUnknown):
             await shop.pay(order)
-        await time_passes(effect, 0.8)  # 0.2 s before the call has surely ended
-        await shop.sandbox.fault("stripe", "list payments", "delay", seconds=0.4)
+        await shop.sandbox.fault("stripe", "list payments", "delay", seconds=0.8)
+        await time_passes(effect, SETTLED_SECONDS - 0.5)  # half a second before the call has surely ended
         with pytest.raises(OutcomeUnknown):
             await shop.pay(order)
 
@@ -115,6 +116,7 @@ async def test_a_stored_500_behind_which_there_is_nothing_ends_with_a_person_and
             with pytest.raises(OutcomeUnknown):
                 await shop.pay(order)
         await shop.sandbox.fault("stripe", "list payments", "garbage", body=NO_PAYMENTS, times=None)
+        await time_passes(payment_effect(order), SETTLED_SECONDS)
         for _ in range(3):
             with pytest.raises(OutcomeUnknown, match="absent so far"):
                 await shop.pay(order)

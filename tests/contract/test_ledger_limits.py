@@ -14,6 +14,7 @@ from hub.facets import Status
 from hub.intake import go_on
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
+    SETTLED_SECONDS,
     Shop,
     attempts_of,
     changed,
@@ -76,7 +77,7 @@ async def test_an_unknown_mail_is_never_repeated_and_needs_a_person_after_a_day(
         await shop.until_labelled(order)
         assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Ask)
         assert isinstance(await begin(mail_effect(order), shop.sendgrid.terms), Wait)
-        await time_passes(mail_effect(order), 1.1)
+        await time_passes(mail_effect(order), SETTLED_SECONDS)
         for _ in range(2):
             with pytest.raises(OutcomeUnknown, match="cannot be asked"):
                 await begin(mail_effect(order), shop.sendgrid.terms)

@@ -12,6 +12,7 @@ from hub.effects import Parked
 from hub.errors import OutcomeUnknown
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
+    SETTLED_SECONDS,
     Shop,
     attempts_of,
     changed,
@@ -63,6 +64,7 @@ async def test_an_answer_lost_after_the_label_was_bought_is_found_by_looking(sho
         await shop.sandbox.fault("shippo", "buy label", "drop", when="after")
         with pytest.raises(OutcomeUnknown):
             await shop.label(order, rate_id)
+        await time_passes(effect, SETTLED_SECONDS)
         epoch = (await row_of(order.id)).epoch
         label = await shop.label(order, rate_id)
 
@@ -79,6 +81,7 @@ async def test_a_message_whose_answer_was_lost_is_found_in_the_history(shop: Sho
         await shop.sandbox.fault("slack", "post message", "drop", when="after")
         with pytest.raises(OutcomeUnknown):
             await shop.tell_team(order)
+        await time_passes(team_effect(order), SETTLED_SECONDS)
         message = await shop.tell_team(order)
 
     assert (await effect_of(team_effect(order))).reference == message.timestamp
@@ -92,6 +95,7 @@ async def test_a_mail_whose_answer_was_lost_stays_unknown_and_is_never_sent_agai
         for _ in range(3):
             with pytest.raises(OutcomeUnknown):
                 await shop.mail(order)
+            await time_passes(mail_effect(order), SETTLED_SECONDS)
         await shop.tell_team(order)  # the order goes on
 
     effect = await effect_of(mail_effect(order))
@@ -114,6 +118,7 @@ async def test_what_was_absent_twice_a_gap_apart_is_repeated_exactly_once(shop: 
         await shop.sandbox.fault(provider, operation, "drop")
         with pytest.raises(OutcomeUnknown):
             await (shop.label(order, rate_id) if step == "label" else shop.tell_team(order))
+        await time_passes(effect, SETTLED_SECONDS)
         await (shop.label(order, rate_id) if step == "label" else shop.tell_team(order))
 
     assert len(await shop.sandbox.requests(provider, operation)) == 2
@@ -172,6 +177,7 @@ async def test_every_wait_for_patience_in_a_look_is_kept_in_place(shop: Shop) ->
         await shop.sandbox.fault("shippo", "buy label", "drop", when="after")
         with pytest.raises(OutcomeUnknown):
             await shop.label(order, rate_id)
+        await time_passes(label_effect(order, rate_id), SETTLED_SECONDS)
         await shop.sandbox.fault("shippo", "list labels", "status", status=429, retry_after=0.2)
         label = await shop.label(order, rate_id)
 

@@ -21,6 +21,7 @@ from hub.orders import Order
 from hub.settling import refused, settle
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
+    SETTLED_SECONDS,
     Shop,
     attempts_of,
     clean,
@@ -38,6 +39,7 @@ from tests.contract.ledger_kit import (
     run_of_a_new_order,
     runs_of,
     team_effect,
+    time_passes,
     until,
 )
 
@@ -195,6 +197,7 @@ async def test_a_mail_cancelled_on_its_way_is_never_sent_twice(shop: Shop) -> No
             await mailing
         await shop.sandbox.clear_faults()
         assert await outcomes_of(mail_effect(order)) == ["unknown"]
+        await time_passes(mail_effect(order), SETTLED_SECONDS)
         with pytest.raises(OutcomeUnknown):
             await shop.mail(order)
     assert len(await shop.sandbox.requests("sendgrid", "send mail")) == 1
