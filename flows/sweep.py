@@ -7,7 +7,7 @@ from prefect import flow
 from tasks.recovery import Swept, call_for_attention, clear_dead_runs, start_due_orders
 
 
-@flow(name="sweep", persist_result=True)
+@flow(name="sweep", persist_result=False)
 async def sweep() -> Swept:
     """Clear away runs that died, call for attention where nothing helps, and start what is due. Safe at any time, also twice at once."""
     crashed = await clear_dead_runs()

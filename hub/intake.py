@@ -69,13 +69,14 @@ class Placed:
     new: bool
 
 
-async def place(order_id: str, request: OrderRequest) -> Placed:
+async def place(order_id: str, request: OrderRequest, *, first_attempt: int = 1) -> Placed:
     """
-    Keep the order, due at once; the same order again changes nothing.
+    Keep the order, due at once; the same order again changes nothing. A new order begins with attempt 1.
 
     Raises:
         OrderDiffers: The id belongs to an order with other content.
         PaymentMethodMissing: Live accounts, and no payment method named.
+        NoNewAttempt: The order is new, and ``first_attempt`` is not 1; nothing was kept.
     """
     stored = request.as_stored()
     async with transaction() as session:
@@ -109,6 +110,8 @@ async def place(order_id: str, request: OrderRequest) -> Placed:
             .returning(col(OrderRow.id))
         )
         if added.scalar_one_or_none() is not None:
+            if first_attempt != 1:
+                raise NoNewAttempt(order_id, "it is a new order, which begins with attempt 1")
             return Placed(order_id, new=True)
         known: dict[str, Any] = (await session.exec(select(col(OrderRow.request)).where(col(OrderRow.id) == order_id))).one()
         if paths := differences(known, stored):

@@ -63,8 +63,8 @@ def _printable(text: str) -> str:
 Currency = Annotated[str, AfterValidator(_chargeable_currency)]
 PaymentMethod = Annotated[
     str,
+    StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),  # part of the schema, so Prefect refuses a card number before storing it
     BeforeValidator(_token_only),
-    StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),
     Field(description="The payment provider's token, never a card number.", examples=["pm_card_visa"]),
 ]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)]

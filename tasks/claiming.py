@@ -63,7 +63,7 @@ async def claimed(order_id: str, request: OrderRequest | None = None, attempt: i
         NoNewAttempt: The order's state allows no such attempt.
     """
     if request is not None:
-        await place(order_id, request)
+        await place(order_id, request, first_attempt=attempt or 1)
     if attempt is not None:
         await raise_attempt(order_id, attempt)
     context = FlowRunContext.get()

@@ -8,6 +8,7 @@ import pytest
 
 from deployments.examples import EXAMPLE_ORDER
 from hub.intake import NoNewAttempt, OrderDiffers, place, raise_attempt
+from hub.order_rows import NoSuchOrder
 from hub.orders import OrderRequest
 from hub.views import view_order
 
@@ -40,3 +41,11 @@ async def test_a_new_order_takes_no_new_attempt() -> None:
         await raise_attempt("o-fresh", 2)
 
     assert (await view_order("o-fresh")).attempt == 1
+
+
+async def test_a_new_order_with_a_later_attempt_is_refused_and_not_kept() -> None:
+    with pytest.raises(NoNewAttempt, match="begins with attempt 1"):
+        await place("o-ahead", an_order(), first_attempt=5)
+
+    with pytest.raises(NoSuchOrder):
+        await view_order("o-ahead")

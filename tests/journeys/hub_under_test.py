@@ -106,7 +106,7 @@ class Hub:
 
     async def kill_workers(self) -> list[int]:
         """Kill -9 the worker and every process that runs a flow, show that they are gone, and return their pids."""
-        doomed = [psutil.Process(self.stack.pid("worker")), *self.flow_processes()]
+        doomed = list({process.pid: process for process in [psutil.Process(self.stack.pid("worker")), *self.flow_processes()]}.values())
         for process in doomed:
             os.kill(process.pid, signal.SIGKILL)
         assert await gone_within(doomed, 5) == []
@@ -116,7 +116,9 @@ class Hub:
         return pids
 
     def flow_processes(self) -> list[psutil.Process]:
-        return [one for one in marked(self.stack.layout.marker) if "prefect.engine" in " ".join(one.cmdline())]
+        """What runs flows: the warm worker itself, or the engines of the process worker."""
+        engines = ("prefect.engine", "deployments.warm_worker")
+        return [one for one in marked(self.stack.layout.marker) if any(engine in one.cmdline() for engine in engines)]
 
     @asynccontextmanager
     async def database(self, name: str = "hub") -> AsyncIterator[asyncpg.Connection]:

@@ -157,6 +157,17 @@ async def test_a_wrong_order_is_a_failed_run_that_says_what_to_fix_and_stores_no
     assert (await hub.gateway.get("/orders/o-unheard-of")).status_code == 404
 
 
+async def test_prefect_refuses_a_card_number_before_it_is_stored_anywhere(hub: Hub) -> None:
+    found = (await hub.prefect.get("/deployments/name/process-order/hub")).json()
+    parameters = {"order_id": "o-card", "order": an_order(paymentMethod="4242 4242 4242 4242")}
+
+    answer = await hub.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
+
+    assert answer.status_code == 409
+    assert "order.paymentMethod" in answer.text
+    assert (await hub.gateway.get("/orders/o-card")).status_code == 404
+
+
 async def command(hub: Hub, program: str, *arguments: str) -> str:
     """Run a command as a person would who has the stack's addresses, and return what it printed."""
     process = await asyncio.create_subprocess_exec(
