@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,8 +141,8 @@ async def settled(gateway: GatewayClient, order_id: str, *, within_seconds: floa
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         _, view = await gateway.ask("GET", f"/orders/{order_id}")
-        if view["status"] not in MOVING and view["resumeAt"] is None:
-            return dict(view)
+        if view["status"] not in MOVING and (view["resumeAt"] is None or datetime.fromisoformat(view["resumeAt"]) > datetime.now(UTC)):
+            return dict(view)  # what is due later is a courtesy to make up for
         await asyncio.sleep(0.1)
     raise Problem(
         f"order {order_id} is still {view['status']} after {within_seconds:.0f} s: {view['message']}; see `hub order explain {order_id}`"

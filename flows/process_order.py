@@ -13,6 +13,7 @@ from hub.errors import Refused
 from hub.facets import HoldFacet
 from hub.orders import Order, OrderId, OrderRequest, OrderResult
 from hub.payments import PaymentStatus, RefundStatus
+from hub.settings import settings
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
 from tasks.mailing import mail_confirmation, mail_refund
@@ -22,7 +23,7 @@ from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, tell_team
 
 LOOK_AT_REFUND_SECONDS = 3600.0
-"""How long until a refund that is under way is looked at again, should no webhook tell earlier."""
+"""How long until a refund that is under way is looked at again, should nobody tell earlier; scaled."""
 
 
 @flow(name="process-order", flow_run_name="order {order_id}", persist_result=True)
@@ -41,13 +42,18 @@ async def process_order(
         attempt: After a failed payment, the number of the next attempt: one above the last.
     """
     async with claimed(order_id, order, attempt) as held:
-        if held.order.rests:
-            pass
-        elif held.order.facets.hold is HoldFacet.UNDOING:
-            await undo(held.order, "taken up again")
-        else:
-            await fulfil(held.order)
+        await go_on(held.order)
     return await held.ending()  # type: ignore[return-value]  # Prefect takes the result out of the state
+
+
+async def go_on(order: Order) -> None:
+    """Do what is due of the order now."""
+    if order.rests:
+        return
+    if order.facets.hold is HoldFacet.UNDOING:
+        await undo(order, "taken up again")
+    else:
+        await fulfil(order)
 
 
 async def fulfil(order: Order) -> None:
@@ -86,5 +92,5 @@ async def undo(order: Order, because: str) -> None:
     await release_stock(order)
     await courtesies(mail=mail_refund(order), alert=alert_team(order, because))
     if refund.status is RefundStatus.PENDING:
-        raise Parked(LOOK_AT_REFUND_SECONDS, "the refund is under way")
+        raise Parked(LOOK_AT_REFUND_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)

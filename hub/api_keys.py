@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -65,9 +65,10 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES) -> str:
 
 
 async def ensure_key(name: str, secret: str) -> None:
-    """Let ``secret`` open everything under ``name``, replacing whatever it was before."""
+    """Let ``secret`` open everything under ``name``, replacing what the name opened before and what the secret was called before."""
     values = {"hashed": _hashed(secret), "scopes": list(SCOPES), "revoked_at": None}
     async with transaction() as session:
+        await session.exec(delete(ApiKeyRow).where(col(ApiKeyRow.hashed) == values["hashed"], col(ApiKeyRow.name) != name))
         made = insert(ApiKeyRow).values(name=name, **values)
         await session.exec(made.on_conflict_do_update(index_elements=["name"], set_=values))
 

@@ -12,10 +12,10 @@ from sqlmodel import col, select
 from hub.claims import check_claim
 from hub.database import transaction
 from hub.effects import Effect, LeaseLost, Parked, Terms
-from hub.errors import OutcomeUnknown, Refused
+from hub.errors import NobodyKnows, Refused
 from hub.gates import closed_gate
 from hub.order_rows import facets_of, locked
-from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS
+from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
 from hub.steps import EffectState
@@ -73,7 +73,7 @@ async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
 
     Raises:
         Refused: It was refused before.
-        OutcomeUnknown: It may have happened and cannot be found out.
+        NobodyKnows: It may have happened and cannot be found out.
         Parked: The provider's gate is closed, or the step's budget is spent.
         LeaseLost: Not this run's to decide, or the subject has moved on.
     """
@@ -167,6 +167,19 @@ async def intend(session: AsyncSession, effect: Effect, now: datetime) -> Effect
     return row
 
 
+async def postpone(effect: Effect) -> None:
+    """Remember a courtesy that cannot even be begun now (its account could not be loaded), so that it is made up for later."""
+    if effect.what.useful_seconds is None:
+        return
+    async with transaction() as session:
+        subject, now = await locked(session, effect.subject_id)
+        check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
+        row = await _effect_row(session, effect) or await intend(session, effect, now)
+        if row.state == EffectState.INTENDED:
+            row.useful_until = row.useful_until or now + timedelta(seconds=effect.what.useful_seconds)
+            row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(1))
+
+
 async def _open_calls(session: AsyncSession, row: EffectRow) -> list[AttemptRow]:
     """Return the calls of which nobody knows what came, oldest first."""
     rows = await session.exec(
@@ -196,7 +209,7 @@ async def _about_open_calls(
     if not terms.can_be_asked:
         row.state = EffectState.UNKNOWN
         row.resume_at = calls[0].started_at + timedelta(seconds=OPEN_AT_MOST_SECONDS)
-        await _leave(session, OutcomeUnknown(row.provider, row.action, "it may have happened, and it cannot be asked"))
+        await _leave(session, NobodyKnows(row.provider, row.action, "it may have happened, and it cannot be asked"))
     await _check_gate(session, effect, row, now)
     since, useless = calls[0].started_at, row.same_key_is_useless
     return Look(row.request, f"{effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)

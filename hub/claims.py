@@ -60,23 +60,25 @@ class Lease:
             )
             return renewed.one_or_none() is not None
 
-    async def let_go(self, ended_as: str, *, resume_in_seconds: float | None, counts: bool = False) -> None:
+    async def let_go(self, ended_as: str, *, resume_in_seconds: float | None, counts: bool = False, why: str | None = None) -> None:
         """
         Give the order back and say when it is due again (None: when one of its effects is, or never).
 
         A fact that came in meanwhile has made the order due anew; that stays. ``counts`` keeps this run among those without progress; a
-        run that rested has brought the order as far as it goes, and one that parked leaves the count as it was.
+        run that rested has brought the order as far as it goes, and one that parked leaves the count as it was. ``why`` it waits is noted.
         """
         async with transaction() as session:
             row, now = await locked(session, self.order.id)
             await session.exec(
                 update(RunRow)
                 .where(col(RunRow.subject_id) == self.order.id, col(RunRow.fence) == self.order.fence, col(RunRow.ended_at).is_(None))
-                .values(ended_at=now, ended_as=ended_as)
+                .values(ended_at=now, ended_as=ended_as if why is None else f"{ended_as}: {why}")
             )
             if row.fence != self.order.fence or row.lease_owner != self.order.run_id:
                 return
             row.lease_owner = row.lease_until = None
+            if why is not None:
+                row.message = f"waits: {why}"
             if resume_in_seconds is None:
                 row.runs_without_progress = 0
             elif not counts:
@@ -125,14 +127,14 @@ async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
     try:
         yield lease
     except Parked as parked:
-        await unhurried(lease.let_go("parked", resume_in_seconds=parked.seconds, counts=parked.counts))
+        await unhurried(lease.let_go("parked", resume_in_seconds=parked.seconds, counts=parked.counts, why=parked.why))
         raise
     except LeaseLost:
         await unhurried(lease.let_go("superseded", resume_in_seconds=0, counts=True))
         raise
     except ProviderError as error:
         wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))
-        await unhurried(lease.let_go("parked", resume_in_seconds=wait, counts=True))
+        await unhurried(lease.let_go("parked", resume_in_seconds=wait, counts=True, why=str(error)))
         raise Parked(wait, str(error), counts=True) from error
     except BaseException as error:
         wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))

@@ -5,6 +5,7 @@ ProviderError
 |- NotSent            nothing happened            ask again
 |  `- RateLimited     nothing happened            ask again after `retry_after_seconds`
 |- OutcomeUnknown     it may have happened        find out first (ledger)
+|  `- NobodyKnows     it may have happened        wait for the provider's event, or ask a person
 |- Misconfigured      nothing happened, ever      park, tell the operator: keys, permissions, requests the provider does not know
 `- Refused            the business answer is no   stop, undo, tell the business (a listed code, nothing else)
 """
@@ -53,6 +54,10 @@ class OutcomeUnknown(ProviderError):
         super().__init__(provider, action, reason)
         self.args = (provider, action, reason, same_key_is_useless)
         self.same_key_is_useless = same_key_is_useless
+
+
+class NobodyKnows(OutcomeUnknown):
+    """It may have happened, and the provider cannot be asked: asking again is no use, only a later fact or a person decides."""
 
 
 class Misconfigured(ProviderError):

@@ -155,7 +155,7 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
 
 async def go_on(order_id: str) -> None:
     """
-    Let an order that needed attention or was parked go on now, at a person's word.
+    Let an order that needed attention, was parked, or waits for the customer's payment go on now, at a person's word.
 
     Raises:
         NoSuchOrder: It does not exist.
@@ -163,7 +163,7 @@ async def go_on(order_id: str) -> None:
     """
     async with transaction() as session:
         row, now = await locked(session, order_id)
-        if row.attention is None and row.resume_at is None:
+        if row.attention is None and row.resume_at is None and row.status != Status.AWAITING_PAYMENT:
             raise NothingToResume(order_id, row.status)
         row.attention = None
         row.epoch += 1

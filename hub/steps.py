@@ -167,7 +167,7 @@ def _has_failed(facets: Facets) -> bool:
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, _payment_means, _payment_refused),
+        Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, _payment_means, _payment_refused, polled=True),
         Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_pay, _cancellation_means),
         Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _may_give_back, _refund_means, polled=True),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),

@@ -159,7 +159,11 @@ class AttemptRow(SQLModel, table=True):
 
 
 class FactRow(SQLModel, table=True):
-    """Something that has happened to a subject, recorded once under its identity. ``source`` is run, resolver, webhook or person."""
+    """
+    Something that has happened to a subject, recorded once under its identity.
+
+    ``source``: run, late run, undo, resolver, sweep, webhook or person.
+    """
 
     __tablename__ = "facts"
     __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "kind", "identity", name="facts_once"),)

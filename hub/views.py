@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-from sqlalchemy import tuple_
+from sqlalchemy import func, or_, tuple_
 from sqlmodel import col, select
 
 from hub.database import transaction
@@ -87,6 +88,18 @@ async def list_orders(status: Status | None = None, cursor: str | None = None, l
         rows = list(await session.exec(wanted))
     more = len(rows) > limit
     return OrderPage(orders=[_view(row) for row in rows[:limit]], cursor=_cursor_after(rows[limit - 1]) if more else None)
+
+
+async def find_orders(which: Status | Literal["parked"], limit: int) -> list[str]:
+    """Return the ids of orders with this status, or of those that wait for their next run (``parked``), oldest first."""
+    wanted = select(col(OrderRow.id)).order_by(col(OrderRow.created_at)).limit(limit)
+    if which == "parked":
+        free = or_(col(OrderRow.lease_until).is_(None), col(OrderRow.lease_until) <= func.clock_timestamp())
+        wanted = wanted.where(col(OrderRow.resume_at).is_not(None), free)
+    else:
+        wanted = wanted.where(col(OrderRow.status) == which)
+    async with transaction() as session:
+        return list(await session.exec(wanted))
 
 
 def _view(row: OrderRow) -> OrderView:

@@ -33,6 +33,10 @@ class Held:
         """The order as it was when the run took it."""
         return self.lease.order
 
+    async def result(self) -> OrderResult:
+        """Return where the order is now."""
+        return (await current(self.order.id)).result()
+
     async def ending(self) -> State[OrderResult]:
         """
         Return the state that the run ends in, named after where the order is now, with its timeline published.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.accounts import load_account
 from blocks.sendgrid_account import SendGridAccount
 from hub.ledger import once
 from hub.letters import letter
@@ -12,9 +11,12 @@ from hub.messages import SentMail
 from hub.orders import Order
 from hub.parcels import Label
 from hub.policies import NOTIFICATION
+from tasks.accounts import account_for
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 
 
+@straight
 @task(
     name="mail",
     task_run_name="mail confirmation {order.id}",
@@ -26,11 +28,13 @@ from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 )
 async def mail_confirmation(order: Order, label: Label) -> SentMail:
     """Tell the customer that the order is confirmed and how to follow it."""
-    sendgrid = await load_account(SendGridAccount)
     mail = letter("order_confirmed", f"Your order {order.id} is confirmed", order, tracking_number=label.tracking_number)
-    return await once(order.effect("mail", mail), terms=sendgrid.terms, call=sendgrid.send_mail)
+    effect = order.effect("mail", mail)
+    sendgrid = await account_for(effect, SendGridAccount)
+    return await once(effect, terms=sendgrid.terms, call=sendgrid.send_mail)
 
 
+@straight
 @task(
     name="refund-mail",
     task_run_name="mail refund {order.id}",
@@ -42,6 +46,7 @@ async def mail_confirmation(order: Order, label: Label) -> SentMail:
 )
 async def mail_refund(order: Order) -> SentMail:
     """Tell the customer that the order was cancelled and the money goes back."""
-    sendgrid = await load_account(SendGridAccount)
     mail = letter("order_refunded", f"Your order {order.id} was cancelled and refunded", order)
-    return await once(order.effect("refund-mail", mail), terms=sendgrid.terms, call=sendgrid.send_mail)
+    effect = order.effect("refund-mail", mail)
+    sendgrid = await account_for(effect, SendGridAccount)
+    return await once(effect, terms=sendgrid.terms, call=sendgrid.send_mail)

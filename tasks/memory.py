@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.cache_policies import CachePolicy
 
-from hub.errors import NotSent, OutcomeUnknown
+from hub.errors import NobodyKnows, NotSent, OutcomeUnknown
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -37,7 +37,8 @@ EFFECT_AND_EPOCH = EffectAndEpoch()
 async def worth_asking_again(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Nothing was sent, or the ledger has to look again; a refusal, a park and a wrong key stay what they are."""
     del task, run
-    return isinstance(await state.aresult(raise_on_failure=False), NotSent | OutcomeUnknown)
+    failure = await state.aresult(raise_on_failure=False)
+    return isinstance(failure, NotSent | OutcomeUnknown) and not isinstance(failure, NobodyKnows)
 
 
 async def worth_another_transaction(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.accounts import load_account
 from blocks.stripe_account import StripeAccount
 from hub.decisions import begin_undo
 from hub.ledger import once
@@ -12,9 +11,12 @@ from hub.orders import Order
 from hub.payments import CancelRequest, Payment, PaymentRequest, Refund
 from hub.policies import PAYMENT
 from hub.settings import settings
+from tasks.accounts import account_for
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 
 
+@straight
 @task(
     name="payment",
     task_run_name="take payment {order.id}",
@@ -26,7 +28,6 @@ from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 )
 async def take_payment(order: Order) -> Payment:
     """Charge the order once, whatever dies in between."""
-    stripe = await load_account(StripeAccount)
     request = PaymentRequest(
         amount=order.money.amount,
         currency=order.money.currency,
@@ -35,9 +36,12 @@ async def take_payment(order: Order) -> Payment:
         metadata=order.reference,
         return_url=settings().return_url,
     )
-    return await once(order.effect("payment", request), terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
+    effect = order.effect("payment", request)
+    stripe = await account_for(effect, StripeAccount)
+    return await once(effect, terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
 
 
+@straight
 @task(
     name="cancel-payment",
     task_run_name="cancel earlier payment {order.id}",
@@ -49,11 +53,13 @@ async def take_payment(order: Order) -> Payment:
 )
 async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
-    stripe = await load_account(StripeAccount)
     request = CancelRequest(payment_id=payment_id)
-    return await once(order.effect(f"cancel-payment.{order.attempt}", request), terms=stripe.terms, call=stripe.cancel_payment)
+    effect = order.effect(f"cancel-payment.{order.attempt}", request)
+    stripe = await account_for(effect, StripeAccount)
+    return await once(effect, terms=stripe.terms, call=stripe.cancel_payment)
 
 
+@straight
 @task(
     name="refund",
     task_run_name="refund {order.id}",
@@ -65,6 +71,6 @@ async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
 )
 async def refund_payment(order: Order, because: str) -> Refund:
     """Give the whole payment back once; the intention is committed together with the decision to undo the order."""
-    stripe = await load_account(StripeAccount)
     refund = await begin_undo(order, because)
+    stripe = await account_for(refund, StripeAccount)
     return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.accounts import load_account
 from blocks.shippo_account import ShippoAccount
 from hub.ledger import once
 from hub.orders import Order
 from hub.parcels import Address, Label, LabelRequest, Quote, QuoteRequest
 from hub.policies import EXTERNAL
 from hub.settings import settings
+from tasks.accounts import account_for
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 
 
+@straight
 @task(
     name="quote",
     task_run_name="quote parcel {order.id}",
@@ -25,13 +27,15 @@ from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 )
 async def quote_parcel(order: Order) -> Quote:
     """Ask what sending the order costs; the first answer is kept, so a rerun buys what was chosen then."""
-    shippo = await load_account(ShippoAccount)
     customer, shipping = order.request.customer, order.request.shipping
     recipient = Address(name=customer.name, email=customer.email, phone=customer.phone, **shipping.model_dump())
     request = QuoteRequest(sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=_reference(order, "quote"))
-    return await once(order.effect("quote", request), terms=shippo.terms, call=shippo.quote)
+    effect = order.effect("quote", request)
+    shippo = await account_for(effect, ShippoAccount)
+    return await once(effect, terms=shippo.terms, call=shippo.quote)
 
 
+@straight
 @task(
     name="label",
     task_run_name="buy label {order.id}",
@@ -43,9 +47,10 @@ async def quote_parcel(order: Order) -> Quote:
 )
 async def buy_label(order: Order, quote: Quote) -> Label:
     """Buy the cheapest label of the quote once."""
-    shippo = await load_account(ShippoAccount)
     request = LabelRequest(rate_id=quote.rates[0].rate_id, reference=_reference(order, "label"))
-    return await once(order.effect("label", request), terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)
+    effect = order.effect("label", request)
+    shippo = await account_for(effect, ShippoAccount)
+    return await once(effect, terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)
 
 
 def _reference(order: Order, step: str) -> str:

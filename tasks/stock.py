@@ -8,9 +8,11 @@ from hub import stock
 from hub.orders import Order
 from hub.policies import INTERNAL
 from hub.stock import Reservation
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_another_transaction
 
 
+@straight
 @task(
     name="reserve-stock",
     task_run_name="reserve stock {order.id}",
@@ -24,6 +26,7 @@ async def reserve_stock(order: Order) -> Reservation:
     return await stock.reserve(order)
 
 
+@straight
 @task(
     name="release-stock",
     task_run_name="release stock {order.id}",

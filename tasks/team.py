@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.accounts import load_account
 from blocks.slack_account import SlackAccount
 from hub.ledger import once
 from hub.messages import PostedMessage, TeamMessage
 from hub.orders import Order
 from hub.policies import NOTIFICATION
 from hub.settings import settings
+from tasks.accounts import account_for
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 
 
+@straight
 @task(
     name="team",
     task_run_name="tell team {order.id}",
@@ -29,6 +31,7 @@ async def tell_team(order: Order, tracking_number: str) -> PostedMessage:
     return await _post(order, "team", text)
 
 
+@straight
 @task(
     name="team-alert",
     task_run_name="alert team {order.id}",
@@ -44,6 +47,7 @@ async def alert_team(order: Order, what: str) -> PostedMessage:
 
 
 async def _post(order: Order, step: str, text: str) -> PostedMessage:
-    slack = await load_account(SlackAccount)
     message = TeamMessage(channel=settings().team_channel, text=text, metadata=order.reference)
-    return await once(order.effect(step, message), terms=slack.terms, call=slack.post_message, find=slack.find_message)
+    effect = order.effect(step, message)
+    slack = await account_for(effect, SlackAccount)
+    return await once(effect, terms=slack.terms, call=slack.post_message, find=slack.find_message)

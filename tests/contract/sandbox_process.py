@@ -51,6 +51,10 @@ class SandboxControl:
         """Let go the calls that hang on the fault now."""
         await self._post(f"faults/{fault_id}/release", {})
 
+    async def customer_approves(self, payment_id: str) -> None:
+        """Do what the customer does on the bank's page."""
+        (await self._client.post(f"/stripe/3ds/{payment_id}", data={"outcome": "approve"})).raise_for_status()
+
     async def clear_faults(self) -> None:
         """Delete every fault; what hangs goes on."""
         (await self._client.delete("/_sandbox/faults")).raise_for_status()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from hub.beginning import postpone
 from hub.claims import restart_wait_seconds
 from hub.effects import Parked
 from hub.errors import Misconfigured, NotSent, Refused
@@ -35,6 +36,22 @@ async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(the_shop: Shop) -> Shop:
     return await clean(the_shop)
+
+
+async def test_a_courtesy_whose_account_cannot_be_loaded_is_made_up_for_later(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        await postpone(team_effect(order))
+    effect = await effect_of(team_effect(order))
+    assert effect.state == "intended"
+    assert effect.resume_at is not None
+    assert await attempts_of(team_effect(order)) == []
+    assert (await row_of(order.id)).resume_at == effect.resume_at
+
+    async with run(order.id) as later:
+        await shop.tell_team(later)
+    assert (await effect_of(team_effect(order))).state == "done"
+    assert (await row_of(order.id)).resume_at is None
 
 
 async def test_a_courtesy_that_was_surely_not_sent_is_put_off_a_little_longer_each_time(shop: Shop) -> None:

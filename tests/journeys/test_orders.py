@@ -102,12 +102,20 @@ async def test_missing_goods_are_noticed_before_any_charge(hub: Hub) -> None:
     assert await hub.seen("o-short") == Counter()
 
 
-async def test_a_payment_that_needs_the_customer_says_what_to_do(hub: Hub) -> None:
+async def test_a_payment_that_needs_the_customer_says_what_to_do_and_goes_on_when_it_was_done(hub: Hub) -> None:
     await hub.place("o-3ds", paymentMethod="pm_card_authenticationRequired")
 
     order = await hub.until_status("o-3ds", "awaiting_payment")
     assert order["nextAction"]["type"]
     assert await hub.seen("o-3ds") == Counter()
+
+    async with hub.database() as database:
+        payment_id = await database.fetchval("SELECT payment_id FROM orders WHERE id = 'o-3ds'")
+    await hub.sandbox.customer_approves(payment_id)
+    await hub.gateway.post("/orders/o-3ds/resume")
+
+    await hub.until_status("o-3ds", "confirmed")
+    assert await hub.seen("o-3ds") == CONFIRMED
 
 
 async def test_a_mail_that_cannot_be_sent_now_is_sent_later_and_the_order_is_confirmed_meanwhile(hub: Hub) -> None:

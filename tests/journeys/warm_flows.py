@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.states import Completed, State
@@ -24,7 +24,7 @@ async def rest(seconds: float = 0) -> None:
     await asyncio.sleep(seconds)
 
 
-@flow(retries=1, retry_delay_seconds=0.1)
+@flow(retries=1)
 async def fail() -> None:
     raise ValueError("this flow fails")
 
@@ -47,6 +47,17 @@ async def leak(megabytes: int) -> None:
 @flow
 def rest_in_a_thread(seconds: float) -> None:
     time.sleep(seconds)
+
+
+@task
+async def step() -> None:
+    await asyncio.sleep(0.05)
+
+
+@flow
+async def count(to: int) -> None:
+    for _ in range(to):
+        await step()
 
 
 @flow(persist_result=True)

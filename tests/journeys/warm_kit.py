@@ -19,17 +19,18 @@ class Pool:
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub, self.name = hub, name
 
-    async def start(self, flow: str, *, queue: str = "default", **parameters: Any) -> str:
+    async def start(self, flow: str, *, queue: str = "default", limit: int | None = None, **parameters: Any) -> str:
         """Start a run of ``tests.journeys.warm_flows.<flow>``, or of a whole module path, and return its id."""
         entrypoint = flow if "." in flow else f"tests.journeys.warm_flows.{flow}"
         flow_id = (await self.hub.prefect.post("/flows/", json={"name": flow})).raise_for_status().json()["id"]
         declared = {
-            "name": f"{self.name}-{queue}",
+            "name": f"{self.name}-{queue}-{limit}",
             "flow_id": flow_id,
             "entrypoint": entrypoint,
             "work_pool_name": self.name,
             "work_queue_name": queue,
             "enforce_parameter_schema": False,
+            "concurrency_limit": limit,
         }
         deployment = (await self.hub.prefect.post("/deployments/", json=declared)).raise_for_status().json()["id"]
         begun = await self.hub.prefect.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": parameters})
@@ -96,7 +97,7 @@ async def a_worker(pool: Pool, *arguments: str, command: tuple[str, ...] | None 
     process = await asyncio.create_subprocess_exec(
         *(command or (sys.executable, "-m", "deployments.warm_worker", "--pool", pool.name)),
         *arguments,
-        env=stack.layout.role_environment(stack.databases) | settings,
+        env=stack.environment | {"PYTHONUNBUFFERED": "1"} | settings,  # unmarked, so that `Hub.kill_workers` does not find it
         cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -109,6 +110,7 @@ async def a_worker(pool: Pool, *arguments: str, command: tuple[str, ...] | None 
         if process.returncode is None:
             process.kill()
         await worker.ends()
+        print(worker.said)  # noqa: T201 - shown when the test fails
 
 
 def span(run: dict[str, Any]) -> tuple[datetime, datetime]:

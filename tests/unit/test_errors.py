@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hub
-from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.errors import Misconfigured, NobodyKnows, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
 
 EXAMPLES: dict[str, Any] = {
     "Exception": OSError(2),
@@ -29,6 +29,7 @@ PROVIDER_ERRORS = [
     RateLimited("stripe", "take the payment", "rate_limit"),
     OutcomeUnknown("shippo", "buy the label", "HTTP 502"),
     OutcomeUnknown("stripe", "take the payment", "idempotency_error", same_key_is_useless=True),
+    NobodyKnows("sendgrid", "mail the customer", "it may have happened"),
     Misconfigured("slack", "tell the team", "invalid_auth"),
     Refused("stripe", "take the payment", "card_declined, req_1", "card_declined", "pi_1"),
     Refused("shippo", "buy the label", "no rates", code="no_rates"),
