@@ -101,16 +101,16 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
         return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
     if not effect.what.permits(facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
+    new = row is None
     row = row or await intend(session, effect, now)
-    if effect.what.useful_seconds is not None and row.useful_until is None:
-        row.useful_until = now + timedelta(seconds=effect.what.useful_seconds)
-    calls = await _open_calls(session, row)
+    calls = [] if new else await _open_calls(session, row)
     if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
         return decided
     if row.useful_until is not None and now > row.useful_until:
         row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
         await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))
-    await _check_budget(session, effect, now)
+    if not new:
+        await _check_budget(session, effect, now)
     await _check_gate(session, effect, row, now)
     send_by = now + timedelta(seconds=settings().send_window_seconds)
     attempt = AttemptRow(
@@ -160,6 +160,7 @@ async def intend(session: AsyncSession, effect: Effect, now: datetime) -> Effect
         action=effect.what.action,
         request=effect.request.model_dump(mode="json"),
         state=EffectState.INTENDED,
+        useful_until=None if effect.what.useful_seconds is None else now + timedelta(seconds=effect.what.useful_seconds),
         created_at=now,
     )
     session.add(row)
@@ -176,7 +177,6 @@ async def postpone(effect: Effect) -> None:
         check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
         row = await _effect_row(session, effect) or await intend(session, effect, now)
         if row.state == EffectState.INTENDED:
-            row.useful_until = row.useful_until or now + timedelta(seconds=effect.what.useful_seconds)
             row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(1))
 
 

@@ -8,8 +8,8 @@ fence is older), what it learned is still recorded.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,7 @@ async def take(order_id: str, run_id: str) -> Lease | None:
         return Lease(snapshot(row, hub_id, run_id, due=due), now)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
     """
     Hold the order while the block runs, renewing the lease; the loser waits for the winner's result.
@@ -123,7 +123,8 @@ async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
     if not lease.is_mine:
         yield lease
         return
-    renewing = asyncio.create_task(_keep(lease))
+    over = asyncio.Event()
+    renewing = asyncio.create_task(_keep(lease, over))
     try:
         yield lease
     except Parked as parked:
@@ -143,7 +144,8 @@ async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
     else:
         await unhurried(lease.let_go("rested", resume_in_seconds=None))
     finally:
-        renewing.cancel()
+        over.set()  # not cancelled, which would break a connection in the middle of a renewal
+        await unhurried(_end_of(renewing))
 
 
 def restart_wait_seconds(runs_without_progress: int) -> float:
@@ -198,14 +200,21 @@ async def _take_or_wait(order_id: str, run_id: str) -> Lease:
     return lease
 
 
-async def _keep(lease: Lease) -> None:
+async def _keep(lease: Lease, over: asyncio.Event) -> None:
     while True:
-        await asyncio.sleep(settings().lease_seconds / 3)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), settings().lease_seconds / 3)
+        if over.is_set():
+            return
         try:
             if not await lease.renew():
                 return
         except Exception:  # noqa: BLE001 - the database may be back before the lease ends; the ledger refuses once it has ended
             log.warning("could not renew the lease of order %s", lease.order.id)
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    await task
 
 
 async def _runs_without_progress(order_id: str) -> int:

@@ -11,7 +11,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,9 +22,11 @@ from hub.settings import settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from sqlalchemy.pool import PoolProxiedConnection as DBAPIConnection
+
 Result = TypeVar("Result")
 
-POOL_SIZE = 10
+POOL_SIZE = 40
 MIGRATION_LOCK = 7_205_501  # any number, the same for every hub: two processes never migrate at once
 
 
@@ -51,15 +54,22 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
-        max_overflow=20,
-        pool_pre_ping=True,
+        max_overflow=0,  # an overflow connection is opened and closed for one transaction, which costs more than the transaction
         hide_parameters=True,  # an error's text never holds an order
         connect_args={"timeout": 10},
     )
+    event.listen(engine.sync_engine, "checkout", _still_open)
     try:
         yield engine
     finally:
         await engine.dispose()
+
+
+def _still_open(connection: DBAPIConnection, record: object, proxy: object) -> None:
+    """Refuse a pooled connection that the server has closed; the pool opens another. Asking the server would cost two round trips."""
+    del record, proxy
+    if connection.driver_connection is None or connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 async def engine() -> AsyncEngine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -28,10 +28,8 @@ async def closed_gate(session: AsyncSession, provider: str, now: datetime) -> tu
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:
     """Open a gate that misconfigured answers had closed: the provider understood us."""
-    gate = await session.get(ProviderGateRow, provider)
-    if gate is not None and gate.misconfigured_in_a_row:
-        gate.misconfigured_in_a_row = 0
-        gate.closed_until = gate.reason = None
+    shaky = (col(ProviderGateRow.provider) == provider, col(ProviderGateRow.misconfigured_in_a_row) > 0)
+    await session.exec(update(ProviderGateRow).where(*shaky).values(misconfigured_in_a_row=0, closed_until=None, reason=None))
 
 
 async def gate_learns(session: AsyncSession, provider: str, error: ProviderError | None) -> None:

@@ -75,13 +75,17 @@ async def locked(session: AsyncSession, order_id: str) -> tuple[OrderRow, dateti
     """
     Lock the order's row until the transaction ends, and return it with the database's time.
 
+    One round trip: the time may be that of a moment before the lock was free, which only makes waits longer and a lease look younger than
+    it is; the fence is what protects.
+
     Raises:
         NoSuchOrder: It does not exist.
     """
-    row = (await session.exec(select(OrderRow).where(col(OrderRow.id) == order_id).with_for_update())).one_or_none()
-    if row is None:
+    wanted = select(OrderRow, func.clock_timestamp()).where(col(OrderRow.id) == order_id).with_for_update(of=OrderRow)
+    found = (await session.exec(wanted)).one_or_none()
+    if found is None:
         raise NoSuchOrder(order_id)
-    return row, await database_now(session)
+    return found[0], found[1]
 
 
 async def database_now(session: AsyncSession) -> datetime:
@@ -107,9 +111,10 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
             source=source,
         )
         .on_conflict_do_nothing()
-        .returning(col(FactRow.id))
+        .returning(col(FactRow.at))
     )
-    if added.scalar_one_or_none() is None:
+    at = added.scalar_one_or_none()
+    if at is None:
         return False
     before = facets_of(row)
     write_facets(row, after(before, fact))
@@ -118,7 +123,7 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
         row.status = status_of(facets_of(row))
     if facets_of(row) != before:
         note(row, fact)
-    row.progressed_at = await database_now(session)
+    row.progressed_at = at
     row.runs_without_progress = 0
     if source != "run":
         row.epoch += 1

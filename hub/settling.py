@@ -28,11 +28,11 @@ async def settle(effect: Effect, attempt_id: int, exchange: Exchange, result: Fr
     """Commit what the provider answered, and the fact that follows; return what it means."""
     outcome = effect.what.means(effect.attempt, result)
     async with transaction() as session:
-        subject, _ = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id)
         row = await _row(session, effect)
-        await _end_attempt(session, attempt_id, exchange, str(outcome.state))
+        await _end_attempt(session, attempt_id, exchange, str(outcome.state), now)
         await gate_is_fine(session, row.provider)
-        await _write(session, subject, row, outcome, result, source=_source(subject, effect))
+        await _write(session, subject, row, outcome, result, source=_source(subject, effect), now=now)
     return outcome
 
 
@@ -44,7 +44,7 @@ async def found(effect: Effect, at: datetime, exchange: Exchange, result: Frozen
         row = await _row(session, effect)
         await _note_look(session, effect, at, exchange, "found")
         await gate_is_fine(session, row.provider)
-        await _write(session, subject, row, outcome, result, source="resolver")
+        await _write(session, subject, row, outcome, result, source="resolver", now=now)
         await session.exec(
             update(AttemptRow)
             .where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call")
@@ -116,7 +116,7 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
         if attempt_id is None:
             await _note_look(session, effect, now, exchange, "refused")
         else:
-            await _end_attempt(session, attempt_id, exchange, "refused")
+            await _end_attempt(session, attempt_id, exchange, "refused", now)
         await gate_is_fine(session, row.provider)
         if row.state in SETTLED:
             return
@@ -134,7 +134,7 @@ async def not_done(effect: Effect, attempt_id: int, exchange: Exchange, outcome:
     async with transaction() as session:
         _, now = await locked(session, effect.subject_id)
         row = await _row(session, effect)
-        await _end_attempt(session, attempt_id, exchange, outcome)
+        await _end_attempt(session, attempt_id, exchange, outcome, now)
         await gate_learns(session, row.provider, error)
         if row.state in SETTLED:
             return
@@ -146,7 +146,9 @@ async def not_done(effect: Effect, attempt_id: int, exchange: Exchange, outcome:
             row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(await _runs_that_tried(session, row)))
 
 
-async def _write(session: AsyncSession, subject: OrderRow, row: EffectRow, outcome: Outcome, result: Frozen, *, source: str) -> None:
+async def _write(
+    session: AsyncSession, subject: OrderRow, row: EffectRow, outcome: Outcome, result: Frozen, *, source: str, now: datetime
+) -> None:
     if row.state in HAPPENED and outcome.state in HAPPENED and row.reference != outcome.reference:
         reason = f"{row.provider} did {row.action!r} twice: {row.reference} and {outcome.reference}"
         await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
@@ -155,9 +157,9 @@ async def _write(session: AsyncSession, subject: OrderRow, row: EffectRow, outco
         return
     row.state, row.reference, row.code, row.resume_at = outcome.state, outcome.reference, outcome.code, None
     row.result = result.model_dump(mode="json")
-    row.settled_at = subject.progressed_at = await database_now(session)
-    subject.runs_without_progress = 0
+    row.settled_at = now
     new = outcome.fact is not None and await record(session, subject, outcome.fact, source=source)
+    subject.progressed_at, subject.runs_without_progress = now, 0
     if source != "run" and not new:
         subject.epoch += 1
 
@@ -180,11 +182,10 @@ async def _runs_that_tried(session: AsyncSession, row: EffectRow) -> int:
     return (await session.exec(fences)).one()
 
 
-async def _end_attempt(session: AsyncSession, attempt_id: int, exchange: Exchange, outcome: str) -> None:
-    attempt = await session.get_one(AttemptRow, attempt_id)
-    attempt.ended_at, attempt.outcome = await database_now(session), outcome
-    attempt.http_status, attempt.provider_request_id = exchange.http_status, exchange.request_id
-    attempt.provider_text = exchange.provider_text
+async def _end_attempt(session: AsyncSession, attempt_id: int, exchange: Exchange, outcome: str, now: datetime) -> None:
+    ended = {"ended_at": now, "outcome": outcome, "http_status": exchange.http_status}
+    said = {"provider_request_id": exchange.request_id, "provider_text": exchange.provider_text}
+    await session.exec(update(AttemptRow).where(col(AttemptRow.id) == attempt_id).values(**ended, **said))
 
 
 async def _note_look(session: AsyncSession, effect: Effect, at: datetime, exchange: Exchange, outcome: str) -> None:

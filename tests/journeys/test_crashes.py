@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import psutil
 import pytest
 
@@ -51,6 +52,7 @@ async def test_an_order_survives_kill_9_of_the_prefect_server(hub: Hub) -> None:
 
     await hub.until_status("o-server", "confirmed", seconds=RECOVERY_SECONDS)
     assert await hub.seen("o-server") == CONFIRMED
+    await until(lambda: answers(hub), seconds=60, what=lambda: "the server to be back; the order did not wait for it")
 
 
 async def test_an_order_survives_kill_9_although_only_one_may_run_at_a_time(hub: Hub) -> None:
@@ -104,6 +106,13 @@ async def no_mail_begins(hub: Hub, order_id: str) -> AsyncIterator[object]:
         finally:
             await holder.execute("SELECT pg_advisory_unlock($1)", LOCK)
             await observer.execute("DROP TRIGGER wait_for_the_test ON effects; DROP FUNCTION wait_for_the_test")
+
+
+async def answers(hub: Hub) -> bool:
+    try:
+        return (await hub.prefect.get("/health")).is_success
+    except httpx.TransportError:
+        return False
 
 
 async def dead_runs_are_crashed(hub: Hub, orders: list[str]) -> bool:

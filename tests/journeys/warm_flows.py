@@ -50,14 +50,14 @@ def rest_in_a_thread(seconds: float) -> None:
 
 
 @task
-async def step() -> None:
+async def step(number: int) -> None:
     await asyncio.sleep(0.05)
 
 
 @flow
 async def count(to: int) -> None:
-    for _ in range(to):
-        await step()
+    for number in range(to):
+        await step(number)
 
 
 @flow(persist_result=True)

@@ -51,11 +51,19 @@ class Pool:
         return latest
 
     async def set_state(self, run_id: str, **state: Any) -> None:
-        (await self.hub.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": state})).raise_for_status()
+        answer = await self.hub.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": state})
+        assert answer.raise_for_status().json()["status"] == "ACCEPT", answer.json()
 
-    async def logs(self, run_id: str) -> list[str]:
-        body = {"logs": {"flow_run_id": {"any_": [run_id]}}}
-        return [line["message"] for line in (await self.hub.prefect.post("/logs/filter", json=body)).raise_for_status().json()]
+    async def until_logged(self, run_id: str, words: str, *, seconds: float = 15) -> None:
+        """Return once a line with ``words`` is among the run's logs at Prefect's server."""
+        lines: list[str] = []
+
+        async def there() -> bool:
+            answer = await self.hub.prefect.post("/logs/filter", json={"logs": {"flow_run_id": {"any_": [run_id]}}})
+            lines[:] = [line["message"] for line in answer.raise_for_status().json()]
+            return any(words in line for line in lines)
+
+        await until(there, seconds=seconds, what=lambda: f"{words!r} in {lines}")
 
 
 class Worker:
