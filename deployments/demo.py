@@ -82,7 +82,9 @@ def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> No
     console.print()
     for scene in scenes:
         mark = "[green]✓[/]" if scene.ok else "[red]✗[/]"
-        console.print(f"{mark} [bold]{scene.what}[/]: {scene.view['orderId']} is [bold]{scene.view['status']}[/], {scene.view['message']}")
+        status, message = scene.view["status"], scene.view["message"]
+        more = "" if message == status else f": {message}"
+        console.print(f"{mark} [bold]{scene.what}[/]: {scene.view['orderId']} is [bold]{status}[/]{more}")
         ids = [f"{name.partition('.')[2]} {reference}" for name, reference in scene.references.items()]
         if scene.view["trackingNumber"]:
             ids.append(f"tracking number {scene.view['trackingNumber']}")

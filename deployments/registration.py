@@ -17,25 +17,20 @@ from collections.abc import Coroutine
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.filesystems import LocalFileSystem
-from prefect.workers.process import ProcessWorker
 
 from deployments import accounts, secret_files
 from deployments.declarations import deploy_all
 from deployments.enrolment import EXIT_NEEDS_AUTH
-from deployments.layout import JANITOR_QUEUE, POOL, PROJECT, QUEUE, RESULTS_BLOCK
+from deployments.layout import PROJECT, RESULTS_BLOCK
 from deployments.problems import NeedsAuth, Problem
 from deployments.processes import stack_id
 from deployments.stack_settings import StackSettings
+from deployments.work_pool import make_pool
 from hub.api_keys import ensure_key
 from hub.identity import OtherMode, remember_mode
 from hub.per_loop import close_all
 from hub.settings import settings
-
-ENGINE = "python -m prefect.engine"
-JANITOR_PRIORITY, PRIORITY = 1, 2
 
 
 def tell(**news: Any) -> None:
@@ -54,33 +49,12 @@ async def register(*, mixed: bool, sweep_seconds: float | None, patience_seconds
     """
     async with get_client() as client:
         await _answering(client, patience_seconds)
-        await make_pool(client)
+        await make_pool(client, StackSettings().hub_worker_type)
         tell(done="work pool")
         try:
             await asyncio.gather(_timed("accounts", _accounts(mixed=mixed)), _timed("deployments", _storage_and_deployments(sweep_seconds)))
         finally:
             await close_all()
-
-
-async def make_pool(client: PrefectClient) -> None:
-    """
-    The work pool exists, with a queue for orders and one for the janitor, which comes first and never has a limit.
-
-    The command is named because without one the process worker resolves the flow's workspace in one more Python before it starts the run.
-    """
-    template = ProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["command"]["default"] = ENGINE
-    try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-    except ObjectAlreadyExists:
-        await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
-    for name, priority in ((JANITOR_QUEUE, JANITOR_PRIORITY), (QUEUE, PRIORITY)):
-        try:
-            queue = await client.read_work_queue_by_name(name, work_pool_name=POOL)
-        except ObjectNotFound:
-            queue = await client.create_work_queue(name, work_pool_name=POOL, priority=priority)
-        if queue.priority != priority:
-            await client.update_work_queue(queue.id, priority=priority)
 
 
 async def _answering(client: PrefectClient, patience_seconds: float) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from cyclopts import Parameter, validators
 
 from deployments.layout import POOL
 from deployments.ports import HOST
+from deployments.warm_settings import WARM
 from hub.settings import settings
 
 
@@ -35,15 +39,19 @@ def gateway(*, host: str = HOST, port: int | None = None) -> None:
     _become("gateway", "--host", host, "--port", str(chosen))
 
 
-def worker(*, pool: str = POOL, type: str = "process") -> None:  # noqa: A002 - the option is called --type, as Prefect calls it
+def worker(*, pool: str = POOL, type: str = WARM, processes: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1) -> None:  # noqa: A002 - the option is called --type, as Prefect calls it
     """
     Run a worker in the foreground, at the Prefect server that PREFECT_API_URL names.
 
     Args:
         pool: Work pool to poll.
-        type: Kind of worker.
+        type: Kind of worker: hub-warm, or any that Prefect knows.
+        processes: How many warm workers share the pool, for several cores.
     """
-    _become("prefect", "worker", "start", "--pool", pool, "--type", type)
+    if type == WARM:
+        _become("deployments.warm_worker", "--pool", pool, "--processes", str(processes))
+    else:
+        _become("prefect", "worker", "start", "--pool", pool, "--type", type)
 
 
 def _become(module: str, *arguments: str) -> None:

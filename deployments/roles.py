@@ -12,7 +12,9 @@ from deployments import secret_files
 from deployments.databases import Databases
 from deployments.layout import POOL, PROJECT, Layout
 from deployments.ports import HOST
+from deployments.stack_settings import StackSettings
 from deployments.supervisor import Role
+from deployments.warm_settings import LAST_WORDS_SECONDS, WARM, WorkerSettings
 
 WORKER_NAME = "hub"
 WORKER_QUERY_SECONDS = "1"
@@ -30,16 +32,23 @@ def prefect_server(layout: Layout, databases: Databases) -> Role:
     )
 
 
-def worker(layout: Layout, databases: Databases) -> Role:
-    """Prefect's own process worker on work pool ``hub``."""
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", WORKER_NAME)
+def worker(layout: Layout, databases: Databases, wishes: StackSettings) -> Role:
+    """The worker on work pool ``hub``: ours, or Prefect's own process worker."""
+    warm = wishes.hub_worker_type == WARM
+    several = warm and wishes.hub_worker_processes > 1
+    names = {f"{WORKER_NAME}-{number}" for number in range(1, wishes.hub_worker_processes + 1)} if several else {WORKER_NAME}
+    place = ("--pool", POOL, "--name", WORKER_NAME)
     return Role(
         name="worker",
-        command=command,
+        command=(
+            (sys.executable, "-m", "deployments.warm_worker", *place, "--processes", str(wishes.hub_worker_processes))
+            if warm
+            else (sys.executable, "-m", "prefect", "worker", "start", *place, "--type", wishes.hub_worker_type)
+        ),
         environment={"PREFECT_WORKER_QUERY_SECONDS": WORKER_QUERY_SECONDS} | layout.role_environment(databases),
         directory=PROJECT,
-        ready=_worker_is_online(layout),
-        stop_seconds=5,
+        ready=_workers_are_online(layout, names),
+        stop_seconds=WorkerSettings().stop_seconds + LAST_WORDS_SECONDS + 1 if warm else 5,
     )
 
 
@@ -87,8 +96,8 @@ def answers(url: str, auth: str | None = None) -> Callable[[float], Awaitable[bo
     return probe
 
 
-def _worker_is_online(layout: Layout) -> Callable[[float], Awaitable[bool]]:
-    """A probe that is satisfied when the worker, started again under its old name, has sent a heartbeat since."""
+def _workers_are_online(layout: Layout, names: set[str]) -> Callable[[float], Awaitable[bool]]:
+    """A probe that is satisfied when the workers, started again under their old names, have sent heartbeats since."""
 
     async def probe(started_at: float) -> bool:
         url = f"{layout.prefect_api_url}/work_pools/{POOL}/workers/filter"
@@ -98,8 +107,7 @@ def _worker_is_online(layout: Layout) -> Callable[[float], Awaitable[bool]]:
                 workers = answer.raise_for_status().json()
             except httpx.HTTPError:
                 return False
-        return any(
-            one["name"] == WORKER_NAME and datetime.fromisoformat(one["last_heartbeat_time"]).timestamp() >= started_at for one in workers
-        )
+        fresh = {one["name"] for one in workers if datetime.fromisoformat(one["last_heartbeat_time"]).timestamp() >= started_at}
+        return names <= fresh
 
     return probe

@@ -177,7 +177,7 @@ async def _start_rest(stack: Stack, wishes: StackSettings, *, mixed: bool, sweep
 
     async def work() -> None:
         await pool_ready.wait()
-        await stack.start(roles.worker(layout, found))
+        await stack.start(roles.worker(layout, found, wishes))
 
     parts: list[Awaitable[None]] = [stack.start(roles.prefect_server(layout, found)), open_the_door(), make_it_ours(), work()]
     if len(wishes.provider_keys()) < len(KEY_VARIABLES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -47,6 +47,8 @@ class StackSettings(BaseSettings):
     prefect_server_database_connection_url: str | None = Field(
         default=None, description="PostgreSQL for Prefect; default: the database `prefect` beside the hub's."
     )
+    hub_worker_type: Literal["hub-warm", "process"] = Field(default="hub-warm", description="Kind of the stack's worker and work pool.")
+    hub_worker_processes: int = Field(default=1, ge=1, description="Processes of the warm worker, for several cores.")
     stripe_api_key: SecretStr | None = Field(default=None, min_length=8, description="Secret or restricted key of the Stripe account.")
     sendgrid_api_key: SecretStr | None = Field(default=None, min_length=8, description="Key with the permission to send mail.")
     shippo_api_key: SecretStr | None = Field(default=None, min_length=8, description="Shippo token.")

@@ -8,18 +8,22 @@ here) and to be gone. The worker does both for all of its runs together. And the
 
 from __future__ import annotations
 
+import asyncio
 import enum
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import httpx
 from prefect._flow_run_suspension import FlowRunSuspensionRequest, register_flow_run_suspension_request
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.results import ResultStore
 from prefect.states import AwaitingRetry
+
+SERVER_AWAY_WAITS_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 
 
 class Ending(enum.Enum):
@@ -31,9 +35,15 @@ class Ending(enum.Enum):
 
 @dataclass
 class WarmEngine(AsyncFlowRunEngine[..., Any]):
-    """One run in the worker's event loop. Set ``ending`` before cancelling the task that runs it."""
+    """
+    One run in the worker's event loop.
+
+    Set ``ending`` before cancelling the task that runs it. ``before_running`` is awaited before the run counts as Running: that the server
+    knows who holds it.
+    """
 
     ending: Ending | None = None
+    before_running: Awaitable[Any] | None = None
 
     @property
     def heartbeat_seconds(self) -> int | None:
@@ -50,6 +60,30 @@ class WarmEngine(AsyncFlowRunEngine[..., Any]):
             request.raise_if_requested()
             yield request
 
+    def beat(self) -> None:
+        """Send the run's heartbeat, from its first state to its last."""
+        if self._is_started and not self.has_reported():
+            self._emit_flow_run_heartbeat()
+
+    def has_reported(self) -> bool:
+        """Tell whether the server knows how this run ended, or that it goes on elsewhere."""
+        state = None if self.flow_run is None else self.flow_run.state
+        return state is not None and (state.is_final() or state.is_scheduled() or state.is_paused())
+
+    async def set_state(self, state: State[Any], force: bool = False) -> State[Any]:
+        """Propose ``state`` to the server, and return the one that it wants; a server that is away for a moment is waited for."""
+        if state.is_running() and self.before_running is not None:
+            await self.before_running
+        for wait_seconds in SERVER_AWAY_WAITS_SECONDS:
+            try:
+                return await super().set_state(state, force=force)
+            except httpx.TransportError as failure:
+                self.logger.warning(
+                    "The server does not answer (%s); telling it again that this run is %s", type(failure).__name__, state.name
+                )
+                await asyncio.sleep(wait_seconds)
+        return await super().set_state(state, force=force)
+
     async def handle_crash(self, exc: BaseException) -> None:
         """Report the end that the worker wanted; anything else is a crash."""
         match self.ending:
@@ -63,9 +97,7 @@ class WarmEngine(AsyncFlowRunEngine[..., Any]):
             case None:
                 await super().handle_crash(exc)
 
-    async def handle_exception(
-        self, exc: Exception, msg: str | None = None, result_store: ResultStore | None = None
-    ) -> State[Any]:
+    async def handle_exception(self, exc: Exception, msg: str | None = None, result_store: ResultStore | None = None) -> State[Any]:
         """A flow that answers its cancellation with an exception of its own was still cancelled."""
         if self.ending is None:
             return await super().handle_exception(exc, msg, result_store)

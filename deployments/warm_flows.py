@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from collections import defaultdict
 from typing import Any
 
 from prefect.blocks.core import Block
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.filesystems import WritableFileSystem
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.settings import get_current_settings
@@ -40,6 +43,13 @@ class Flows:
             if entrypoint not in self._loaded:
                 self._loaded[entrypoint] = await self._with_storage(await asyncio.to_thread(_imported, entrypoint))
         return self._loaded[entrypoint]
+
+    async def load_ahead(self, client: PrefectClient, pool: str) -> None:
+        """Load what is deployed to ``pool``, so that no first run has to wait for an import. What cannot be loaded is told when it runs."""
+        deployed = await client.read_deployments(work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])))
+        for entrypoint in {one.entrypoint for one in deployed} - set(self._loaded):
+            with contextlib.suppress(Unloadable):
+                await self.load(entrypoint)
 
     async def _with_storage(self, flow: AnyFlow) -> AnyFlow:
         """

@@ -62,4 +62,4 @@ def _place() -> str:
 
 
 def _born(process: psutil.Process) -> int:
-    return round(process.create_time() * 1000)
+    return int(process.create_time() * 1000)

@@ -7,6 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+WARM = "hub-warm"
+LAST_WORDS_SECONDS = 8.0
+"""How long the end may take after the patience with the runs is over: handing them back, sending the last logs and events."""
+
 
 class WorkerSettings(BaseSettings):
     """The warm worker's settings; each field is ``HUB_WORKER_<NAME>`` in the environment."""
@@ -22,4 +26,6 @@ class WorkerSettings(BaseSettings):
     memory_mb: int = Field(default=1024, ge=128, description="Resident memory above which the worker takes no more runs and is replaced.")
     drain_seconds: float = Field(default=60, ge=0, description="How long runs may finish when the worker is replaced for its memory.")
     stall_seconds: float = Field(default=60, ge=5, description="A worker whose event loop stands still for longer is killed and replaced.")
-    idle_seconds: float = Field(default=2, ge=0.1, description="The longest pause between two looks for work; news of a run ends it at once.")
+    idle_seconds: float = Field(
+        default=5, ge=0.1, description="The longest pause between two looks for work; news, and a run that is due, end it at once."
+    )
