@@ -14,7 +14,7 @@ up: $(STAMP) ## start everything and stay until Ctrl-C
 	@$(BIN)/hub up
 
 test: $(STAMP) ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 check: $(STAMP) ## lint, types, and the tests that need nothing
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit

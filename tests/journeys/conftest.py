@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.journeys.hub_under_test import Hub, running_hub
@@ -14,3 +15,10 @@ async def hub() -> AsyncIterator[Hub]:
     """A real Prefect server, worker, gateway, sandbox and database, as `hub up` starts them, only with less patience."""
     async with running_hub(sweep_seconds=10, lease_seconds=5, time_scale=0.05) as hub:
         yield hub
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys that share a hub run in one process; a test that has a stack of its own runs beside them."""
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("hub" if "hub" in getattr(item, "fixturenames", ()) else item.path.stem))
