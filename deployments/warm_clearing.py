@@ -7,12 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_logger
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
+from deployments.warm_engine import IN_PROCESS
 from deployments.warm_holder import Holder
 
 log = get_logger("hub_warm")
@@ -29,7 +37,8 @@ async def clear_the_dead(client: PrefectClient, pool: str, me: Holder, had: Call
     """
     before, cleared = had(), 0
     for run in await _unfinished(client, pool):
-        holder = Holder.written_in(run.infrastructure_pid, None if run.state is None else run.state.message)
+        # The message of Pending comes first: the infrastructure pid may still be that of an earlier holder.
+        holder = Holder.written_in(None if run.state is None else run.state.message, run.infrastructure_pid)
         lost = holder is not None and (run.id not in before | had() if holder == me else holder.is_gone())
         if holder is not None and lost and await _clear(client, run, holder):
             cleared += 1
@@ -37,10 +46,17 @@ async def clear_the_dead(client: PrefectClient, pool: str, me: Holder, had: Call
 
 
 async def _unfinished(client: PrefectClient, pool: str) -> list[FlowRun]:
+    """Runs that some process should have in hand: under way, or waiting for their retry in that process."""
+    under_way = await _all_in(client, pool, FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)))
+    waiting = await _all_in(client, pool, FlowRunFilterState(name=FlowRunFilterStateName(any_=["AwaitingRetry"])))
+    return under_way + [run for run in waiting if run.empirical_policy.retry_type == IN_PROCESS]
+
+
+async def _all_in(client: PrefectClient, pool: str, state: FlowRunFilterState) -> list[FlowRun]:
     found: list[FlowRun] = []
     while len(found) % PAGE == 0:
         page = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED))),
+            flow_run_filter=FlowRunFilter(state=state),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
             sort=FlowRunSort.ID_DESC,
             limit=PAGE,

@@ -23,6 +23,8 @@ from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.results import ResultStore
 from prefect.states import AwaitingRetry
 
+IN_PROCESS = "in_process"
+"""Retry type, in a run's policy, of one whose retry is the business of the process that runs it."""
 SERVER_AWAY_WAITS_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 
 
@@ -92,10 +94,20 @@ class WarmEngine(AsyncFlowRunEngine[..., Any]):
             case Ending.HANDED_BACK:
                 with anyio.CancelScope(shield=True):
                     self.logger.info("Handed back: %s", self.ending.value)
+                    await self._forget_the_retry_in_this_process()
                     await self.set_state(AwaitingRetry(message=f"Handed back: {self.ending.value}."))
                     self._raised = exc  # type: ignore[assignment]  # as the stock engine does with what is no Exception
             case None:
                 await super().handle_crash(exc)
+
+    async def _forget_the_retry_in_this_process(self) -> None:
+        """Let workers find the run: the server hides one that once was retried by its process, which would go on with it."""
+        if self.flow_run is None:
+            return
+        policy = (await self.client.read_flow_run(self.flow_run.id)).empirical_policy  # ours is older than the last failure
+        if policy.retry_type == IN_PROCESS:
+            policy.retry_type = None
+            await self.client.update_flow_run(self.flow_run.id, empirical_policy=policy)
 
     async def handle_exception(self, exc: Exception, msg: str | None = None, result_store: ResultStore | None = None) -> State[Any]:
         """A flow that answers its cancellation with an exception of its own was still cancelled."""

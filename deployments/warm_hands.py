@@ -44,6 +44,8 @@ class Hand:
     task: asyncio.Task[None] | None = None
     engine: WarmEngine | None = None
     ending: Ending | None = None
+    taken: bool = False
+    """The server has given it to us. Before that, and when its answer got lost, it may be another worker's, and we say nothing about it."""
 
     def end(self, ending: Ending) -> None:
         """Cancel the run; the reason that came first counts."""
@@ -131,6 +133,10 @@ class Hands:
         except Unloadable as failure:
             logger.exception("The flow cannot be loaded.")
             await self._report(hand, Crashed(message=str(failure)))
+        except httpx.TransportError as failure:
+            if hand.taken:
+                logger.exception("Prefect's server does not answer.")
+            await self._report(hand, Crashed(message=f"Prefect's server did not answer: {type(failure).__name__}."))
         except BaseException as failure:  # the end of one run is not the end of the others, not even with SystemExit
             logger.exception("The flow run ended unexpectedly.")
             await self._report(hand, Crashed(message=f"The flow run ended unexpectedly: {type(failure).__name__}: {failure}"))
@@ -144,13 +150,14 @@ class Hands:
         try:
             entrypoint = await self._entrypoint(run)
         except ObjectNotFound:
+            hand.taken = True  # as far as anybody can
             await self._report(hand, Cancelled(message="Its deployment does not exist any more."))
             return
         taken = await propose_state(self._client, Pending(message=f"Taken by worker {self._name} ({self.holder})."), flow_run_id=run.id)
         if not taken.is_pending():
             logger.debug("not now: the server wants it to be %s", taken.name)
             return
-        run.state = taken
+        run.state, hand.taken = taken, True
         logger.info("Worker '%s' (process %s) runs it", self._name, self.holder.pid)
         flow = await self.flows.load(entrypoint)
         noting = asyncio.create_task(self._client.update_flow_run(run.id, infrastructure_pid=str(self.holder)))
@@ -182,7 +189,7 @@ class Hands:
 
     async def _report(self, hand: Hand, state: State[Any]) -> None:
         """The server knows how the run ended, unless the engine has said so already, or the server cannot be reached."""
-        if hand.engine is not None and hand.engine.has_reported():
+        if not hand.taken or (hand.engine is not None and hand.engine.has_reported()):
             return
         for wait_seconds in REPORT_WAITS_SECONDS:
             try:

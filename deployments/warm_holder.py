@@ -32,7 +32,7 @@ class Holder:
 
     @classmethod
     def written_in(cls, *texts: str | None) -> Holder | None:
-        """The holder that the first of ``texts`` with one names: a run's infrastructure pid, or the message of its state."""
+        """The holder that the first of ``texts`` with one names: the message of a run's state, or its infrastructure pid."""
         for text in texts:
             if found := _WRITTEN.search(text or ""):
                 return cls(found["place"], int(found["pid"]), int(found["born"]))

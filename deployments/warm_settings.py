@@ -25,7 +25,7 @@ class WorkerSettings(BaseSettings):
     stop_seconds: float = Field(default=10, ge=0, description="How long a stopping worker lets its runs finish before it hands them back.")
     memory_mb: int = Field(default=1024, ge=128, description="Resident memory above which the worker takes no more runs and is replaced.")
     drain_seconds: float = Field(default=60, ge=0, description="How long runs may finish when the worker is replaced for its memory.")
-    stall_seconds: float = Field(default=60, ge=5, description="A worker whose event loop stands still for longer is killed and replaced.")
+    stall_seconds: float = Field(default=60, ge=2, description="A worker whose event loop stands still for longer is killed and replaced.")
     idle_seconds: float = Field(
         default=5, ge=0.1, description="The longest pause between two looks for work; news, and a run that is due, end it at once."
     )

@@ -17,6 +17,7 @@ async def hub() -> AsyncIterator[Hub]:
         yield hub
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Journeys that share a hub run in one process; a test that has a stack of its own runs beside them."""
     for item in items:

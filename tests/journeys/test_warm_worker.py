@@ -71,11 +71,12 @@ async def test_a_cancelled_order_run_stops_at_once_with_nothing_unrecorded_and_t
     assert await hub.seen("o-cancelled") == CONFIRMED
 
 
-async def test_twenty_orders_in_flight_survive_kill_9_of_the_worker(hub: Hub) -> None:
+async def test_orders_in_flight_survive_kill_9_of_the_worker(hub: Hub) -> None:
+    """Twenty are placed; the worker dies when at least half of them are charged and wait for the answer."""
     orders = [f"o-killed-{number}" for number in range(20)]
-    await hub.sandbox.fault("stripe", "create payment", "delay", when="after", times=None, seconds=3)
+    await hub.sandbox.fault("stripe", "create payment", "delay", when="after", times=None, seconds=4)
     await asyncio.gather(*(hub.place(order_id) for order_id in orders))
-    await until(lambda: are_held(hub, orders), seconds=60, what=lambda: "all orders to be in flight")
+    await hub.sandbox.until_in_flight("stripe", "create payment", count=10, worked=True, seconds=60)
     await hub.kill_workers()
     await hub.sandbox.clear_faults()
 
@@ -160,15 +161,32 @@ async def test_the_janitor_finds_a_place_when_there_is_none(hub: Hub) -> None:
 async def test_a_stopped_worker_finishes_what_is_short_and_hands_back_what_is_long(hub: Hub) -> None:
     pool = await a_pool(hub, "stopping")
     async with a_worker(pool, HUB_WORKER_STOP_SECONDS="2") as worker:
-        short, long = await pool.start("rest", seconds=1), await pool.start("rest", seconds=4)
-        await asyncio.gather(pool.until_state(short, "Running"), pool.until_state(long, "Running"))
+        short, long, retrying = [
+            await pool.start("rest", seconds=1),
+            await pool.start("rest", seconds=3.5),
+            await pool.start("fail_patiently"),
+        ]
+        await pool.until_state(retrying, "AwaitingRetry")
+        await pool.until_state(long, "Running")
         worker.process.send_signal(signal.SIGTERM)
 
         assert await worker.ends() == 0
     assert (await pool.run(short))["state"]["name"] == "Completed"
-    assert (await pool.run(long))["state"]["name"] == "AwaitingRetry"
+    assert [(await pool.run(run_id))["state"]["name"] for run_id in (long, retrying)] == ["AwaitingRetry"] * 2
     async with a_worker(pool):
+        assert (await pool.until_state(retrying, "Failed"))["run_count"] == 2
         assert (await pool.until_state(long, "Completed"))["run_count"] == 2
+
+
+async def test_a_killed_worker_leaves_no_retry_behind_that_nobody_makes(hub: Hub) -> None:
+    pool = await a_pool(hub, "retrying")
+    async with a_worker(pool) as worker:
+        retrying = await pool.start("fail_patiently")
+        await pool.until_state(retrying, "AwaitingRetry")
+        worker.process.kill()
+        await worker.ends()
+    async with a_worker(pool):
+        assert "is gone" in (await pool.until_state(retrying, "Crashed"))["state"]["message"]
 
 
 async def test_a_worker_that_has_grown_too_big_lets_others_finish_and_asks_to_be_replaced(hub: Hub) -> None:
@@ -195,7 +213,7 @@ async def test_a_flow_that_blocks_the_loop_is_named_and_the_others_only_wait(hub
 
 async def test_a_worker_whose_loop_never_moves_again_is_replaced_and_its_runs_are_cleared(hub: Hub) -> None:
     pool = await a_pool(hub, "frozen")
-    async with a_worker(pool, HUB_WORKER_STALL_SECONDS="5") as worker:
+    async with a_worker(pool, HUB_WORKER_STALL_SECONDS="2") as worker:
         blocking = await pool.start("block", seconds=100)
 
         assert await worker.ends() == 75
@@ -233,13 +251,6 @@ async def test_prefects_own_command_starts_a_warm_worker(hub: Hub) -> None:
 async def lease_owner(hub: Hub, order_id: str) -> str:
     async with hub.database() as database:
         return str(await database.fetchval("SELECT lease_owner FROM orders WHERE id = $1", order_id))
-
-
-async def are_held(hub: Hub, orders: list[str]) -> bool:
-    async with hub.database() as database:
-        return bool(
-            await database.fetchval("SELECT count(*) FROM orders WHERE id = ANY($1) AND lease_owner IS NOT NULL", orders) == len(orders)
-        )
 
 
 async def are_online(pool: Pool, *names: str) -> bool:

@@ -29,6 +29,11 @@ async def fail() -> None:
     raise ValueError("this flow fails")
 
 
+@flow(retries=1, retry_delay_seconds=30)
+async def fail_patiently() -> None:
+    raise ValueError("this flow fails, and tries again after half a minute")
+
+
 @flow
 async def leave() -> None:
     sys.exit(3)
