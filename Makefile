@@ -19,6 +19,9 @@ test: $(STAMP) ## run every test
 check: $(STAMP) ## lint, types, and the tests that need nothing
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit
 
+bench: $(STAMP) ## measure the hub beside the stock worker and the bare calls; about 15 minutes
+	@$(BIN)/python -m benchmarks
+
 lock: ## make requirements.lock anew from pyproject.toml; needs uv
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
 
@@ -30,4 +33,4 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check lock
+.PHONY: help demo up test check bench lock

@@ -22,7 +22,7 @@ from deployments.processes import gone_within
 from tests.journeys.hub_under_test import CONFIRMED, Hub, until
 from tests.journeys.warm_kit import Pool, a_pool, a_worker, span
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("hub")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from deployments.stack_settings import StackSettings
+from deployments.warm_settings import WorkerSettings
 from hub.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -91,9 +93,10 @@ def test_the_example_environment_has_a_sentence_for_each_name() -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_the_example_environment_names_nothing_that_nobody_reads(name: str) -> None:
     field = name.removeprefix("HUB_").lower()
+    known = {*Settings.model_fields, *StackSettings.model_fields, *(f"worker_{field}" for field in WorkerSettings.model_fields)}
     sources = (path.read_text() for package in PACKAGES for path in (ROOT / package.replace(".", "/")).glob("*.py"))
 
-    assert name.startswith("PREFECT_") or field in Settings.model_fields or any(f'"{name}"' in text for text in sources)
+    assert name.startswith("PREFECT_") or {field, name.lower()} & known or any(f'"{name}"' in text for text in sources)
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)

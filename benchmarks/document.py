@@ -1,0 +1,186 @@
+"""Writes the measured part of docs/performance.md, between its two markers; what people wrote around it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.plan import DEFAULT, STOCK_LATENCY
+from benchmarks.results import (
+    BULK,
+    FLOOR,
+    FLOOR_BULK,
+    GATEWAY,
+    HUB,
+    NO_TASK,
+    SIX_TASKS,
+    STOCK,
+    STOCK_NAMED,
+    Many,
+    Results,
+    p95,
+)
+from benchmarks.stock_worker import ROLE as STOCK_ROLE
+from benchmarks.usage import OURSELVES
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SINGLES = {
+    FLOOR: "floor: the five provider calls",
+    HUB: "hub: API call → run over",
+    GATEWAY: "hub: `PUT` → confirmed",
+    STOCK_NAMED: "stock worker, command named",
+    STOCK: "stock worker",
+}
+ROLES = ("worker", STOCK_ROLE, "prefect-server", "database", "sandbox", "gateway", "the program", OURSELVES)
+FIRST_ORDERS = 500
+
+
+def write_tables(results: Results, document: Path) -> None:
+    """
+    The part of ``document`` between the markers shows ``results``.
+
+    Raises:
+        ValueError: There are no two markers.
+    """
+    before, begin, rest = document.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{document.name} has no part between {BEGIN} and {END}")
+    document.write_text(f"{before}{BEGIN}\n{_measured(results)}\n{END}{after}")
+
+
+def _measured(results: Results) -> str:
+    parts = [
+        _about(results),
+        _ratios(results),
+        _singles(results),
+        _rates(results),
+        _spent(results),
+        _cpu(results),
+        _memory(results),
+        _starts(results),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _about(results: Results) -> str:
+    machine = ", ".join(f"{name}: {value}" for name, value in results.machine.items())
+    quick = "**A `--quick` run with small numbers: it shows the shape, not the values. Mind the load below.**\n\n"
+    effects = ", ".join(f"{name}: {number}" for name, number in results.effects.items())
+    news = "".join(f"\n- {line}" for line in results.news)
+    return (
+        f"{quick if results.plan == 'quick' else ''}Measured {results.began} in {results.took_seconds / 60:.0f} min. {machine}.\n"
+        f"{results.orders} orders in all; at the providers, {effects}.{f' Not as planned:{news}' if news else ' Nothing failed.'}"
+    )
+
+
+def _ratios(results: Results) -> str:
+    lines: list[tuple[str, str]] = []
+    for stock in (STOCK, STOCK_NAMED):
+        theirs, ours = results.median(stock, "0"), results.median(HUB, "0")
+        if theirs and ours:
+            lines.append((f"API call → run over at 0 ms: {SINGLES[stock]} / hub", f"{theirs / ours:.0f} times faster"))
+        slow, fast = results.of(stock, STOCK_LATENCY), results.of(HUB, STOCK_LATENCY)
+        if slow and fast and slow.well:
+            lines.append((f"many API calls at {STOCK_LATENCY} ms: hub / {SINGLES[stock]}", f"{fast.rate / slow.rate:.0f} times the rate"))
+            bulk = results.of(BULK, STOCK_LATENCY)
+            if bulk:
+                lines.append((f"bulk run at {STOCK_LATENCY} ms / {SINGLES[stock]}", f"{bulk.rate / slow.rate:.0f} times the rate"))
+            lines.append((f"CPU-seconds per order: {SINGLES[stock]} / hub", f"{_sum(slow) / _sum(fast):.0f} times"))
+    for many, floor in ((HUB, FLOOR), (BULK, FLOOR_BULK)):
+        ours_many, bare = results.of(many, STOCK_LATENCY), results.of(floor, STOCK_LATENCY)
+        if ours_many and bare:
+            lines.append((f"{many} / {floor}, rate at {STOCK_LATENCY} ms", f"{ours_many.rate / bare.rate:.2f}"))
+    return "### Ratios\n\n" + _table(["", "ratio"], lines)
+
+
+def _singles(results: Results) -> str:
+    latencies = [latency for latency in results.latencies() if latency != "warm-up"]
+    head = ["one order at a time", *(f"{latency} ms" if latency != DEFAULT else "default latencies" for latency in latencies)]
+    rows = []
+    for who, title in SINGLES.items():
+        cells = []
+        for latency in latencies:
+            found = results.seconds(who, latency)
+            cells.append(f"{results.median(who, latency):.2f} / {p95(found):.2f} ({len(found)})" if found else "-")
+        rows.append((title, *cells))
+    return "### One order at a time\n\nMedian / 95th percentile in seconds, (how many).\n\n" + _table(head, rows)
+
+
+def _rates(results: Results) -> str:
+    rows = []
+    for who, found in results.contenders().items():
+        for one in found:
+            row = (who, f"{one.latency} ms", str(one.orders), f"{one.seconds:.1f}", f"{one.rate:.2f}", f"{_sum(one):.3f}")
+            rows.append((*row, _extrapolated(one, results)))
+    head = ["who", "latency", "orders", "seconds", "a second", "CPU-seconds each", ""]
+    return "### Many orders at once\n\n" + _table(head, rows)
+
+
+def _extrapolated(one: Many, results: Results) -> str:
+    ours = results.of(HUB, STOCK_LATENCY)
+    if one.who not in (STOCK, STOCK_NAMED) or ours is None or not one.well:
+        return ""
+    return f"extrapolated: {ours.orders} orders would take {ours.orders / one.rate:.0f} s"
+
+
+def _spent(results: Results) -> str:
+    """What an order pays for, as differences between contenders that do a little more each."""
+    empty, tasks = results.of(NO_TASK, "0"), results.of(SIX_TASKS, "0")
+    order, bulk, bare = (results.of(who, STOCK_LATENCY) for who in (HUB, BULK, FLOOR))
+    if not (empty and tasks and order and bulk and bare):
+        return ""
+    paid = (
+        ("the provider calls, both ends (floor)", _sum(bare)),
+        ("our ledger, claims and SDKs: bulk run - floor", _sum(bulk) - _sum(bare)),
+        ("a flow run of its own: empty flow", _sum(empty)),
+        ("six task runs: empty flow with six tasks - empty flow", _sum(tasks) - _sum(empty)),
+        ("what is left: timeline artifact, larger parameters, logs, queueing", _sum(order) - _sum(bulk) - _sum(tasks)),
+        ("an order with a run of its own", _sum(order)),
+    )
+    rows = [(what, f"{1000 * seconds:.0f}", f"{seconds / _sum(order):.0%}") for what, seconds in paid]
+    return "### What an order pays for\n\n" + _table([f"at {STOCK_LATENCY} ms", "CPU-milliseconds", "share"], rows)
+
+
+def _cpu(results: Results) -> str:
+    chosen = [one for who in (HUB, SIX_TASKS, NO_TASK, BULK, STOCK, STOCK_NAMED, FLOOR) for one in results.contenders().get(who, [])]
+    shown = [one for one in chosen if one.latency in (STOCK_LATENCY, "0") and (one.who not in (HUB, BULK) or one.latency == STOCK_LATENCY)]
+    roles = [role for role in ROLES if any(role in one.cpu for one in shown)]
+    rows = [(f"{one.who}, {one.latency} ms", *(_milli(one, role) for role in roles)) for one in shown]
+    idle = ", ".join(f"{role} {share:.1%}" for role, share in results.idle_cpu.items() if role != OURSELVES)
+    text = f"CPU-milliseconds of one order by process. At rest, in shares of one core: {idle}."
+    return "### Where the processor time goes\n\n" + text + "\n\n" + _table(["", *roles], rows)
+
+
+def _milli(one: Many, role: str) -> str:
+    return f"{1000 * one.cpu_per_order[role]:.1f}" if role in one.cpu else "-"
+
+
+def _memory(results: Results) -> str:
+    roles = [role for role in ROLES if any(role in sample.mb for sample in results.memory) and role != STOCK_ROLE]
+    rows = []
+    for sample in results.memory:
+        ours = [sample.mb[role] for role in roles]
+        rows.append((str(sample.orders), sample.after, *(f"{mb:.0f}" for mb in ours), f"{sum(ours):.0f}"))
+    settled = [sample for sample in results.memory if sample.orders >= FIRST_ORDERS]
+    growth = ""
+    if len(settled) > 1:
+        first, last = (sum(sample.mb[role] for role in roles) for sample in (settled[0], settled[-1]))
+        growth = f" From {settled[0].orders} to {settled[-1].orders} orders: {last / first - 1:+.1%}."
+    return f"### Memory\n\nMegabytes; shared pages count once.{growth}\n\n" + _table(["orders", "after", *roles, "all"], rows)
+
+
+def _starts(results: Results) -> str:
+    rows = [(name, f"{seconds:.1f}") for name, seconds in results.starts.items()]
+    return "### Start\n\n" + _table(["until everything is ready", "seconds"], rows)
+
+
+def _sum(many: Many) -> float:
+    """CPU-seconds of one order, without this program and without the worker that only stood by."""
+    bystander = "worker" if many.who in (STOCK, STOCK_NAMED) else STOCK_ROLE
+    return sum(seconds for role, seconds in many.cpu_per_order.items() if role not in (OURSELVES, bystander))
+
+
+def _table(head: list[str], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
