@@ -102,7 +102,7 @@ def _singles(results: Results) -> str:
         cells = []
         for latency in latencies:
             found = results.seconds(who, latency)
-            cells.append(f"{results.median(who, latency):.2f} / {p95(found):.2f} ({len(found)})" if found else "-")
+            cells.append(f"{results.median(who, latency):.3g} / {p95(found):.3g} ({len(found)})" if found else "-")
         rows.append((title, *cells))
     return "### One order at a time\n\nMedian / 95th percentile in seconds, (how many).\n\n" + _table(head, rows)
 
