@@ -35,7 +35,7 @@ async def load_account(kind: type[Account]) -> Account:
     """
     Return the account in the block document that is named after its provider, e.g. ``hub-stripe-account/stripe``.
 
-    A document is remembered for 30 s per event loop; ``forget_account`` makes a mended key count at once.
+    A document is remembered for 30 s per event loop; a mended key counts after that at the latest.
 
     Raises:
         Misconfigured: There is no such document, or what it holds is no usable account; the reason says what to do.
@@ -47,11 +47,6 @@ async def load_account(kind: type[Account]) -> Account:
             memory.account = await _read(kind)
             memory.loaded_at = time.monotonic()
         return cast("Account", memory.account)
-
-
-def forget_account(kind: type[ProviderAccount]) -> None:
-    """Make the next ``load_account`` in this event loop ask Prefect. Call it after ``Misconfigured``."""
-    _memory_of(kind).account = None
 
 
 def _memory_of(kind: type[ProviderAccount]) -> _Memory:

@@ -145,7 +145,7 @@ async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
         await unhurried(lease.let_go("rested", resume_in_seconds=None))
     finally:
         over.set()  # not cancelled, which would break a connection in the middle of a renewal
-        await unhurried(_end_of(renewing))
+        await unhurried(renewing)
 
 
 def restart_wait_seconds(runs_without_progress: int) -> float:
@@ -211,10 +211,6 @@ async def _keep(lease: Lease, over: asyncio.Event) -> None:
                 return
         except Exception:  # noqa: BLE001 - the database may be back before the lease ends; the ledger refuses once it has ended
             log.warning("could not renew the lease of order %s", lease.order.id)
-
-
-async def _end_of(task: asyncio.Task[None]) -> None:
-    await task
 
 
 async def _runs_without_progress(order_id: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -20,7 +20,7 @@ from hub.per_loop import per_loop
 from hub.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Awaitable
 
     from sqlalchemy.pool import PoolProxiedConnection as DBAPIConnection
 
@@ -85,7 +85,7 @@ async def transaction() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def unhurried(work: Coroutine[Any, Any, Result]) -> Result:
+async def unhurried(work: Awaitable[Result]) -> Result:
     """Await ``work`` to its end even when the caller is cancelled meanwhile; the cancellation follows afterwards."""
     task = asyncio.ensure_future(work)
     try:

@@ -103,11 +103,6 @@ def forward(now: Facet, news: Facet) -> Facet:
     return news if rank(news) > rank(now) else now
 
 
-def is_paid(facets: Facets) -> bool:
-    """Tell whether the customer's money is with us and has not gone back."""
-    return facets.payment is PaymentFacet.PAID
-
-
 _BY_PARCEL = {
     ParcelFacet.ANNOUNCED: Status.CONFIRMED,
     ParcelFacet.PACKED: Status.PACKED,

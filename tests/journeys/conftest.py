@@ -1,4 +1,4 @@
-"""One whole hub for all journeys of orders: their modules are in one group, so that one process of the tests has it."""
+"""A whole hub for the journeys of orders; each process of the tests that runs such a journey has one."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from deployments.processes import gone_within
 from tests.journeys.hub_under_test import CONFIRMED, Hub, until
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.timeout(400)
 RECOVERY_SECONDS = 120
 LOCK = 4711
 """An advisory lock of the test's own: whoever wants to intend a mail waits for it."""

@@ -27,7 +27,7 @@ from deployments.roles import credentials
 from deployments.stack import Stack, local_stack
 
 ROLES = {"database", "prefect-server", "worker", "gateway", "sandbox"}
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.timeout(300)
 
 
 class Running:

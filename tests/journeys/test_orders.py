@@ -12,7 +12,7 @@ import pytest
 from deployments.layout import PROJECT
 from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_an_order_is_charged_labelled_announced_and_confirmed(hub: Hub) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.hub_under_test import Hub, an_order
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.timeout(240)
 
 CUSTOMER = {"email": "wilhelmina.secret@example.org", "name": "Wilhelmina Geheimnis", "phone": "+4915112345678"}
 SHIPPING = {"street": "77 Verschwiegen Alley", "city": "Schweigstadt", "state": "CA", "zip": "94105"}

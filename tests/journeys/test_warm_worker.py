@@ -23,7 +23,7 @@ from deployments.warm_settings import WorkerSettings
 from tests.journeys.hub_under_test import CONFIRMED, Hub, until
 from tests.journeys.warm_kit import Pool, a_pool, a_worker, span
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("hub")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
