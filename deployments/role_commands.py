@@ -11,7 +11,7 @@ from cyclopts import Parameter, validators
 
 from deployments.layout import POOL
 from deployments.ports import HOST
-from deployments.warm_settings import WARM
+from deployments.warm.settings import WARM
 from hub.settings import settings
 
 
@@ -49,7 +49,7 @@ def worker(*, pool: str = POOL, type: str = WARM, processes: Annotated[int, Para
         processes: How many warm workers share the pool, for several cores.
     """
     if type == WARM:
-        _become("deployments.warm_worker", "--pool", pool, "--processes", str(processes))
+        _become("deployments.warm", "--pool", pool, "--processes", str(processes))
     else:
         _become("prefect", "worker", "start", "--pool", pool, "--type", type)
 

@@ -14,7 +14,7 @@ from deployments.layout import POOL, PROJECT, Layout
 from deployments.ports import HOST
 from deployments.stack_settings import StackSettings
 from deployments.supervisor import Role
-from deployments.warm_settings import LAST_WORDS_SECONDS, WARM, WorkerSettings
+from deployments.warm.settings import LAST_WORDS_SECONDS, WARM, WorkerSettings
 
 WORKER_NAME = "hub"
 WORKER_QUERY_SECONDS = "1"
@@ -41,7 +41,7 @@ def worker(layout: Layout, databases: Databases, wishes: StackSettings) -> Role:
     return Role(
         name="worker",
         command=(
-            (sys.executable, "-m", "deployments.warm_worker", *place, "--processes", str(wishes.hub_worker_processes))
+            (sys.executable, "-m", "deployments.warm", *place, "--processes", str(wishes.hub_worker_processes))
             if warm
             else (sys.executable, "-m", "prefect", "worker", "start", *place, "--type", wishes.hub_worker_type)
         ),

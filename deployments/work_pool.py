@@ -13,8 +13,8 @@ from prefect.states import Cancelled, Crashed
 from prefect.workers.process import ProcessWorker
 
 from deployments.layout import JANITOR_QUEUE, POOL, QUEUE
-from deployments.warm_pool import WarmWorker
-from deployments.warm_settings import WARM
+from deployments.warm.pool import WarmWorker
+from deployments.warm.settings import WARM
 
 ENGINE = "python -m prefect.engine"
 JANITOR_PRIORITY, PRIORITY = 1, 2

@@ -117,7 +117,7 @@ class Hub:
 
     def flow_processes(self) -> list[psutil.Process]:
         """What runs flows: the warm worker itself, or the engines of the process worker."""
-        engines = ("prefect.engine", "deployments.warm_worker")
+        engines = ("prefect.engine", "deployments.warm")
         return [one for one in marked(self.stack.layout.marker) if any(engine in one.cmdline() for engine in engines)]
 
     @asynccontextmanager

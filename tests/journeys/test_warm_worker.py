@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 
 from deployments.processes import gone_within
-from deployments.warm_settings import WorkerSettings
+from deployments.warm.settings import WorkerSettings
 from tests.journeys.hub_under_test import CONFIRMED, Hub, until
 from tests.journeys.warm_kit import Pool, a_pool, a_worker, span
 

@@ -103,7 +103,7 @@ async def a_worker(pool: Pool, *arguments: str, command: tuple[str, ...] | None 
     """A warm worker of the pool while the block runs, ready at its beginning and surely gone after it."""
     stack = pool.hub.stack
     process = await asyncio.create_subprocess_exec(
-        *(command or (sys.executable, "-m", "deployments.warm_worker", "--pool", pool.name)),
+        *(command or (sys.executable, "-m", "deployments.warm", "--pool", pool.name)),
         *arguments,
         env=stack.environment | {"PYTHONUNBUFFERED": "1"} | settings,  # unmarked, so that `Hub.kill_workers` does not find it
         cwd=PROJECT,

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from deployments.stack_settings import StackSettings
-from deployments.warm_settings import WorkerSettings
+from deployments.warm.settings import WorkerSettings
 from hub.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 
-from deployments.warm_hands import Hands
-from deployments.warm_settings import WorkerSettings
+from deployments.warm.hands import Hands
+from deployments.warm.settings import WorkerSettings
 
 log = get_logger("hub_warm")
 QUICK_SECONDS = 0.05

@@ -21,10 +21,10 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Pending
 from prefect.utilities.callables import get_call_parameters, parameters_to_args_kwargs
 from prefect.utilities.engine import propose_state
 
-from deployments.warm_engine import Ending, WarmEngine
-from deployments.warm_flows import AnyFlow, Flows, Unloadable
-from deployments.warm_holder import Holder
-from deployments.warm_settings import WorkerSettings
+from deployments.warm.engine import Ending, WarmEngine
+from deployments.warm.holder import Holder
+from deployments.warm.loading import AnyFlow, Flows, Unloadable
+from deployments.warm.settings import WorkerSettings
 
 log = get_logger("hub_warm")
 DEPLOYMENT_SECONDS = 5.0

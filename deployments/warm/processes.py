@@ -62,7 +62,7 @@ class _Worker:
             self.process, self.start_at = None, time.monotonic() + wait_seconds
         if self.process is None and time.monotonic() >= self.start_at:
             leash = (sys.executable, "-m", "deployments.leash", f"--parent={os.getpid()}", "--")
-            command = (sys.executable, "-m", "deployments.warm_worker", "--pool", self.pool, "--name", self.name)
+            command = (sys.executable, "-m", "deployments.warm", "--pool", self.pool, "--name", self.name)
             self.process, self.started_at = subprocess.Popen([*leash, *command]), time.monotonic()  # noqa: S603 - our own module
 
     def send(self, number: int) -> None:

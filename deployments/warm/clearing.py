@@ -20,8 +20,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_logger
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
-from deployments.warm_engine import IN_PROCESS
-from deployments.warm_holder import Holder
+from deployments.warm.engine import IN_PROCESS
+from deployments.warm.holder import Holder
 
 log = get_logger("hub_warm")
 PAGE = 200

@@ -23,13 +23,13 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from deployments.warm_clearing import clear_the_dead
-from deployments.warm_engine import Ending
-from deployments.warm_guard import Guard
-from deployments.warm_hands import Hands
-from deployments.warm_news import News
-from deployments.warm_seeking import Seeker
-from deployments.warm_settings import WorkerSettings
+from deployments.warm.clearing import clear_the_dead
+from deployments.warm.engine import Ending
+from deployments.warm.guard import Guard
+from deployments.warm.hands import Hands
+from deployments.warm.news import News
+from deployments.warm.seeking import Seeker
+from deployments.warm.settings import WorkerSettings
 
 log = get_logger("hub_warm")
 CLEARING_SECONDS = 30.0

@@ -25,7 +25,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import uvloop
 from prefect.logging import get_logger
 
-from deployments.warm_settings import LAST_WORDS_SECONDS, WorkerSettings
+from deployments.warm.settings import LAST_WORDS_SECONDS, WorkerSettings
 
 log = get_logger("hub_warm")
 WATCH_SECONDS = BEAT_SECONDS = 0.5
