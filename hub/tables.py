@@ -74,6 +74,7 @@ class OrderRow(SubjectColumns, table=True):
     __table_args__ = (
         Index("orders_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
         Index("orders_by_status", "status", "created_at", "id"),
+        Index("orders_by_tracking_number", "tracking_number", postgresql_where=text("tracking_number IS NOT NULL")),
     )
 
     request: dict[str, Any] = _json()
@@ -84,7 +85,9 @@ class OrderRow(SubjectColumns, table=True):
     parcel: str
     stock: str
     hold: str
+    dispute: str = Field(default="none", sa_column_kwargs={"server_default": "none"})
     refunded: int = Field(default=0, sa_type=BigInteger)
+    refunded_in_all: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     status: str
     message: str = Field(default="", sa_type=Text)
     payment_id: str | None = None
@@ -99,6 +102,7 @@ class EffectRow(SQLModel, table=True):
     What one step does to the outside, once. States: intended, pending, unknown, done, refused, undone.
 
     ``request`` is complete: a repetition sends what was intended at first. A step has at most one effect that is not over.
+    ``delivery``: how far a message has got, as its provider told later.
     """
 
     __tablename__ = "effects"
@@ -112,6 +116,7 @@ class EffectRow(SQLModel, table=True):
             postgresql_where=text("state IN ('intended', 'pending', 'unknown', 'done')"),
         ),
         Index("effects_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
+        Index("effects_by_reference", "provider", "reference", postgresql_where=text("reference IS NOT NULL")),
     )
 
     key: str = Field(primary_key=True)
@@ -126,6 +131,7 @@ class EffectRow(SQLModel, table=True):
     reference: str | None = None
     result: dict[str, Any] | None = _json(required=False)
     code: str | None = None
+    delivery: str | None = None
     same_key_is_useless: bool = False
     resume_at: datetime | None = _moment()
     useful_until: datetime | None = _moment()
@@ -193,6 +199,48 @@ class RunRow(SQLModel, table=True):
     started_at: datetime = _moment(now=True)
     ended_at: datetime | None = _moment()
     ended_as: str | None = None
+
+
+class NoticeRow(SQLModel, table=True):
+    """
+    One thing a provider told us, kept before it was answered; ``hub/notices.py`` explains the states.
+
+    ``next_at``: when it is due to be handled, null when there is nothing to do. ``waits_for``: what an early one needs, ``order:<id>``
+    or ``<provider>:<reference>``; a trigger of the database makes it due when that appears. ``content`` may go, the identity stays.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        UniqueConstraint("provider", "event_id", name="notices_once"),
+        Index("notices_due", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
+        Index("notices_early", "waits_for", postgresql_where=text("state = 'early'")),
+        Index("notices_by_subject", "subject_kind", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
+    )
+
+    id: int = _number()
+    provider: str
+    event_id: str
+    kind: str
+    content: bytes | None = None
+    state: str
+    received_at: datetime = _moment(now=True)
+    next_at: datetime | None = _moment()
+    handled_at: datetime | None = _moment()
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    subject_kind: str | None = None
+    subject_id: str | None = None
+    waits_for: str | None = None
+    outcome: str | None = Field(default=None, sa_type=Text)
+
+
+class RefusedDeliveryRow(SQLModel, table=True):
+    """How often somebody who was not surely the provider knocked at its door. Nothing of what was sent is kept."""
+
+    __tablename__ = "refused_deliveries"
+
+    provider: str = Field(primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+    last_at: datetime = _moment(now=True)
 
 
 class ProviderGateRow(SQLModel, table=True):

@@ -1,0 +1,61 @@
+"""The inbox: what providers tell us is kept here before it is answered, and stays until it was understood and acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, exists, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
+from sqlmodel import col, select
+
+from hub.database import transaction
+from hub.notices import Notice, NoticeState
+from hub.tables import NoticeRow
+from hub.values import Frozen
+
+_KEEP = text(
+    """
+    INSERT INTO notices (provider, event_id, kind, content, state, next_at)
+    SELECT provider, event_id, kind, content, state, CASE WHEN state = 'kept' THEN clock_timestamp() END
+    FROM unnest(:providers, :event_ids, :kinds, :contents, :states) AS new (provider, event_id, kind, content, state)
+    ON CONFLICT DO NOTHING
+    RETURNING id, provider, event_id
+    """
+).bindparams(
+    bindparam("providers", type_=ARRAY(TEXT)),
+    bindparam("event_ids", type_=ARRAY(TEXT)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("contents", type_=ARRAY(BYTEA)),
+    bindparam("states", type_=ARRAY(TEXT)),
+)
+
+
+class Kept(Frozen):
+    """What came of keeping: the identities that were new, and the highest row id among them (0: none was new)."""
+
+    new: frozenset[tuple[str, str]]
+    newest: int = 0
+
+
+async def keep(notices: Sequence[Notice]) -> Kept:
+    """Keep what was not kept before, in one commit; what was is left alone. A notice that nobody can read is kept as failed."""
+    if not notices:
+        return Kept(new=frozenset())
+    sorted_alike = sorted(notices, key=lambda notice: notice.identity)  # two that keep the same at once wait, and never for each other
+    values = {
+        "providers": [notice.provider for notice in sorted_alike],
+        "event_ids": [notice.event_id for notice in sorted_alike],
+        "kinds": [notice.kind for notice in sorted_alike],
+        "contents": [notice.content for notice in sorted_alike],
+        "states": [NoticeState.KEPT if notice.readable else NoticeState.FAILED for notice in sorted_alike],
+    }
+    async with transaction() as session:
+        rows = (await session.exec(_KEEP, params=values)).all()  # type: ignore[call-overload]  # SQLModel knows no plain text
+    return Kept(new=frozenset((row.provider, row.event_id) for row in rows), newest=max((row.id for row in rows), default=0))
+
+
+async def waiting(up_to: int) -> bool:
+    """Tell whether a notice up to this row id is due and was not handled yet."""
+    due = exists().where(col(NoticeRow.next_at) <= func.clock_timestamp(), col(NoticeRow.id) <= up_to)
+    async with transaction() as session:
+        return (await session.exec(select(due))).one()
