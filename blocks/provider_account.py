@@ -64,6 +64,11 @@ class ProviderAccount(Block, ABC):
         return Terms(self.timeout_seconds, self.late_seconds, keeps_keys=self.keeps_idempotency_keys, can_be_asked=self.can_be_asked)
 
     @property
+    def credentials(self) -> str:
+        """Everything that says who we are; what differs in it shares no connection."""
+        return self.api_key.get_secret_value()
+
+    @property
     def webhook_secrets(self) -> tuple[SecretStr, ...]:
         """The secrets that are valid now, newest first."""
         return tuple(secret for secret in (self.webhook_secret, self.previous_webhook_secret) if secret is not None)
@@ -88,7 +93,7 @@ class ProviderAccount(Block, ABC):
 
     async def pooled(self, opener: Callable[[], AbstractAsyncContextManager[Client]]) -> Client:
         """Return this event loop's client for these credentials, this address and this limit, opening it on first use."""
-        fingerprint = hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()
+        fingerprint = hashlib.sha256(self.credentials.encode()).hexdigest()
         return await per_loop((type(self).__name__, fingerprint, self.base_url, self.timeout_seconds), opener)
 
     @field_validator("api_key")

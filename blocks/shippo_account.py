@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, SecretStr
 
+from blocks.json_api import ask
 from blocks.provider_account import REHEARSAL, ProviderAccount
 from blocks.shippo_answers import BOUGHT, STILL_AT_IT, Shipment, Transaction, Transactions, label_from, rate_from, refusal_in
-from blocks.shippo_transport import PROVIDER, ask, in_our_words, shippo_client
+from blocks.shippo_transport import PROVIDER, in_our_words, shippo_client
 from hub.errors import Refused
 from hub.parcels import Address, Label, LabelRequest, ParcelSize, Quote, QuoteRequest
 

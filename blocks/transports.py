@@ -9,6 +9,7 @@ our words by `blocks.translation`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,19 @@ if TYPE_CHECKING:
 ANSWER_LIMIT_BYTES = 1024 * 1024
 CONNECTIONS = 50
 KEEP_ALIVE_SECONDS = 4  # below the 5 s of uvicorn and many load balancers: a connection they are about to close is not picked up
-_REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-slack-req-id", "x-message-id")
+_REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-slack-req-id", "x-message-id", "twilio-request-id")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _FIRST_REDIRECT, _FIRST_ERROR = 300, 400
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Let the record pass; an address in it loses its query, in which look-ups name the customer's number or mail address."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(value.copy_with(query=None) if isinstance(value, httpx.URL) else value for value in record.args)
+    return True
+
+
+logging.getLogger("httpx").addFilter(_without_query)  # it logs the whole address of every request
 
 
 class UnusableAnswer(Exception):

@@ -14,6 +14,7 @@ from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
+from blocks.twilio_account import TwilioAccount
 from deployments.problems import NeedsAuth, Problem
 from deployments.stack_settings import KEY_VARIABLES
 from hub.settings import settings
@@ -24,9 +25,11 @@ ACCOUNTS: dict[str, type[ProviderAccount]] = {
     "sendgrid": SendGridAccount,
     "shippo": ShippoAccount,
     "slack": SlackAccount,
+    "twilio": TwilioAccount,
 }
-REHEARSAL_PATHS = {"stripe": "/stripe", "sendgrid": "/sendgrid", "shippo": "/shippo", "slack": "/slack/api/"}
+REHEARSAL_PATHS = {"stripe": "/stripe", "sendgrid": "/sendgrid", "shippo": "/shippo", "slack": "/slack/api/", "twilio": "/twilio"}
 REHEARSAL_LIMITS = {"timeout_seconds": 5, "late_seconds": 1}
+REHEARSAL_FIELDS = {"twilio": {"account_sid": f"AC{'5a' * 16}", "from_number": "+15005550006", "messaging_service_sid": None}}
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,13 @@ async def saved(provider: str) -> ProviderAccount | None:
         return None
 
 
-async def chosen(keys: Mapping[str, str], rehearsal_keys: Mapping[str, str]) -> list[Choice]:
+async def chosen(
+    keys: Mapping[str, str], fields: Mapping[str, Mapping[str, str | None]], rehearsal_keys: Mapping[str, str]
+) -> list[Choice]:
     """
-    Choose the account of every provider: ``keys`` are the official ones that were given. Nothing is saved yet.
+    Choose the account of every provider. Nothing is saved yet.
+
+    ``keys`` are the official ones that were given, ``fields`` what else was given for them.
 
     Raises:
         Problem: A given key, or an account saved earlier, is not valid.
@@ -74,16 +81,18 @@ async def chosen(keys: Mapping[str, str], rehearsal_keys: Mapping[str, str]) -> 
     for (provider, kind), earlier in zip(ACCOUNTS.items(), found, strict=True):
         rehearsed = earlier is None or earlier.mode == REHEARSAL
         if provider in keys:
-            choices.append(Choice(provider, _official(provider, kind, keys[provider], None if rehearsed else earlier), new=True))
+            wanted = {**_kept(None if rehearsed else earlier), **fields.get(provider, {}), "api_key": SecretStr(keys[provider])}
+            choices.append(Choice(provider, _official(provider, kind, wanted), new=True))
         elif earlier is not None and not rehearsed:
             choices.append(Choice(provider, earlier, new=False))
         else:
-            fields: dict[str, Any] = {
+            rehearsal: dict[str, Any] = {
                 "api_key": SecretStr(rehearsal_keys[provider]),
                 "base_url": settings().sandbox_url + REHEARSAL_PATHS[provider],
                 **REHEARSAL_LIMITS,
+                **REHEARSAL_FIELDS.get(provider, {}),
             }
-            choices.append(Choice(provider, kind(**_sender(provider) | _kept(earlier) | fields), new=True))
+            choices.append(Choice(provider, kind(**_sender(provider) | _kept(earlier) | rehearsal), new=True))
     return choices
 
 
@@ -129,10 +138,9 @@ def _kept(earlier: ProviderAccount | None) -> dict[str, Any]:
     )
 
 
-def _official(provider: str, kind: type[ProviderAccount], key: str, earlier: ProviderAccount | None) -> ProviderAccount:
-    """The account with ``key``; what else was set in an ``earlier`` one stays."""
+def _official(provider: str, kind: type[ProviderAccount], fields: dict[str, Any]) -> ProviderAccount:
     try:
-        return kind(**_sender(provider) | _kept(earlier) | {"api_key": SecretStr(key)})
+        return kind(**_sender(provider) | fields)
     except ValidationError as invalid:
         wrong = "; ".join(
             f"{'.'.join(map(str, error['loc'])) or 'account'}: {error['msg']}" for error in invalid.errors(include_input=False)

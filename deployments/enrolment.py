@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from deployments.databases import Databases
 from deployments.layout import PROJECT, Layout
 from deployments.problems import NeedsAuth, Problem
-from deployments.stack_settings import KEY_VARIABLES, StackSettings
+from deployments.stack_settings import StackSettings
 
 EXIT_NEEDS_AUTH = 3  # of the registration: an account that is not for rehearsal, and a server without an auth string
 
@@ -37,7 +37,6 @@ async def enrol(
         Problem: Something could not be registered.
         NeedsAuth: The server has to ask for an auth string first.
     """
-    keys = {KEY_VARIABLES[provider]: key for provider, key in wishes.provider_keys().items()}
     command = [sys.executable, "-m", "deployments.leash", f"--parent={os.getpid()}", "--", sys.executable, "-m", "deployments.registration"]
     command += ["--mixed"] if mixed else []
     command += [f"--sweep-seconds={sweep_seconds}"] if sweep_seconds is not None else []
@@ -50,7 +49,7 @@ async def enrol(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            env=layout.role_environment(databases) | keys,
+            env=layout.role_environment(databases) | wishes.provider_environment(),
             cwd=PROJECT,
             start_new_session=True,
         )

@@ -67,8 +67,8 @@ async def _answering(client: PrefectClient, patience_seconds: float) -> None:
 
 async def _accounts(*, mixed: bool) -> None:
     home = settings().home
-    keys = StackSettings().provider_keys()
-    choices = await accounts.chosen(keys, secret_files.rehearsal_keys(home))
+    wishes = StackSettings()
+    choices = await accounts.chosen(wishes.provider_keys(), wishes.provider_fields(), secret_files.rehearsal_keys(home))
     mode = accounts.must_agree(choices, mixed=mixed)
     try:
         await remember_mode(mode, even_if_different=mixed)

@@ -13,6 +13,14 @@ FOLDER = "secrets"
 ENCRYPTION_KEY, AUTH_STRING = "prefect_encryption_key", "prefect_auth_string"
 SANDBOX_TOKEN, REHEARSAL_KEYS, GATEWAY_KEY = "sandbox_token", "rehearsal_keys", "gateway_key"
 
+_REHEARSAL_PREFIXES = {
+    "stripe": "sk_test_rehearsal_",
+    "sendgrid": "SG.rehearsal.",
+    "shippo": "shippo_test_rehearsal_",
+    "slack": "xoxb-rehearsal-",
+    "twilio": "rehearsal_twilio_",
+}
+
 
 def kept(home: Path, name: str, make: Callable[[], str]) -> str:
     """The secret ``name``, made by ``make`` when it is asked for the first time."""
@@ -51,9 +59,12 @@ def gateway_key(home: Path) -> str:
 
 def rehearsal_keys(home: Path) -> dict[str, str]:
     """One key per provider that only the sandbox accepts, recognisable by the word in it."""
-    prefixes = {"stripe": "sk_test_rehearsal_", "sendgrid": "SG.rehearsal.", "shippo": "shippo_test_rehearsal_", "slack": "xoxb-rehearsal-"}
-    stored = kept(home, REHEARSAL_KEYS, lambda: json.dumps({name: prefix + secrets.token_hex(12) for name, prefix in prefixes.items()}))
-    return {str(name): str(key) for name, key in json.loads(stored).items()}
+    stored: dict[str, str] = json.loads(kept(home, REHEARSAL_KEYS, lambda: "{}"))
+    missing = {name: prefix + secrets.token_hex(12) for name, prefix in _REHEARSAL_PREFIXES.items() if name not in stored}
+    if missing:  # all of them, or what an earlier version did not know
+        stored |= missing
+        write_private(home / FOLDER / REHEARSAL_KEYS, json.dumps(stored))
+    return stored
 
 
 def write_private(path: Path, text: str) -> None:

@@ -53,6 +53,10 @@ class StackSettings(BaseSettings):
     sendgrid_api_key: SecretStr | None = Field(default=None, min_length=8, description="Key with the permission to send mail.")
     shippo_api_key: SecretStr | None = Field(default=None, min_length=8, description="Shippo token.")
     slack_bot_token: SecretStr | None = Field(default=None, min_length=8, description="Bot token with chat:write and channels:history.")
+    twilio_auth_token: SecretStr | None = Field(default=None, min_length=8, description="Auth token of the Twilio account.")
+    twilio_account_sid: str | None = Field(default=None, description="SID of the Twilio account.")
+    twilio_from_number: str | None = Field(default=None, description="Number that the texts come from.")
+    twilio_messaging_service_sid: str | None = Field(default=None, description="Messaging service, instead of a number.")
 
     def provider_keys(self) -> dict[str, str]:
         """The official keys that were given, by provider."""
@@ -61,8 +65,27 @@ class StackSettings(BaseSettings):
             "sendgrid": self.sendgrid_api_key,
             "shippo": self.shippo_api_key,
             "slack": self.slack_bot_token,
+            "twilio": self.twilio_auth_token,
         }
         return {provider: key.get_secret_value() for provider, key in given.items() if key is not None}
 
+    def provider_fields(self) -> dict[str, dict[str, str | None]]:
+        """What else was given of the accounts, by provider. A sender takes the place of an earlier one of either kind."""
+        sender = {"from_number": self.twilio_from_number, "messaging_service_sid": self.twilio_messaging_service_sid}
+        twilio = {} if self.twilio_account_sid is None else {"account_sid": self.twilio_account_sid}
+        return {"twilio": {**twilio, **(sender if any(sender.values()) else {})}}
 
-KEY_VARIABLES = {"stripe": "STRIPE_API_KEY", "sendgrid": "SENDGRID_API_KEY", "shippo": "SHIPPO_API_KEY", "slack": "SLACK_BOT_TOKEN"}
+    def provider_environment(self) -> dict[str, str]:
+        """Everything that was given of the accounts, as environment variables."""
+        keys = {KEY_VARIABLES[provider]: key for provider, key in self.provider_keys().items()}
+        return keys | {name: value for name in FIELD_VARIABLES if (value := getattr(self, name.lower())) is not None}
+
+
+KEY_VARIABLES = {
+    "stripe": "STRIPE_API_KEY",
+    "sendgrid": "SENDGRID_API_KEY",
+    "shippo": "SHIPPO_API_KEY",
+    "slack": "SLACK_BOT_TOKEN",
+    "twilio": "TWILIO_AUTH_TOKEN",
+}
+FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID")

@@ -26,8 +26,9 @@ from sandbox.shippo_api import Shippo
 from sandbox.slack_api import Slack
 from sandbox.store import Store
 from sandbox.stripe_api import Stripe
+from sandbox.twilio_api import Twilio
 
-PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack)
+PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio)
 DEFAULT_LATENCY_MS = {provider.name: provider.latency_ms for provider in PROVIDERS}
 SETTLE_SECONDS = 1.0
 TOKEN_VARIABLE = "HUB_SANDBOX_TOKEN"  # noqa: S105 - the name of a variable

@@ -1,8 +1,9 @@
-"""What the tests of the four accounts share: the troubles that every account must survive, and how to look at its errors."""
+"""What the tests of the accounts share: the troubles that every account must survive, and how to look at its errors."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import time
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,9 @@ TROUBLES = [
     pytest.param({"what": "garbage", "when": "after"}, OutcomeUnknown, 1, id="an answer nobody can read"),
     pytest.param({"what": "garbage", "when": "after", "body": "[1]"}, OutcomeUnknown, 1, id="an answer of another shape"),
     pytest.param({"what": "garbage", "when": "after", "body": " " * 1_100_000}, OutcomeUnknown, 1, id="an answer without end"),
+    pytest.param({"what": "garbage", "when": "after", "body": "{" + " " * 5_000_000 + "}"}, OutcomeUnknown, 1, id="an answer of 5 MB"),
+    pytest.param({"what": "garbage", "when": "after", "body": "<html>Sign in</html>"}, OutcomeUnknown, 1, id="a page for people"),
+    pytest.param({"what": "garbage", "when": "after", "body": ""}, OutcomeUnknown, 1, id="an empty answer"),
     pytest.param({"what": "hang", "when": "after"}, OutcomeUnknown, 1, id="no answer in time"),
     pytest.param({"what": "status", "status": 500}, OutcomeUnknown, 0, id="500 before the work"),
     pytest.param(
@@ -76,6 +80,30 @@ async def keeps_the_send_window(sandbox: Sandbox, provider: str, verb: Verb) -> 
         assert len(await sandbox.requests(provider)) == seen
         if seen == 0:
             await verb()
+
+
+async def gives_up_on_a_slow_answer(verb_at: Callable[[str], Verb], *, timeout_seconds: float) -> None:
+    """Check that the time limit of ``verb_at`` covers a body that comes byte by byte, each of them in time."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(timeout_seconds / 10)
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    begin, exchange = time.monotonic(), Exchange()
+    try:
+        await fails(verb_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), OutcomeUnknown, exchange)
+    finally:
+        server.close()
+
+    assert exchange.sent
+    assert timeout_seconds <= time.monotonic() - begin < timeout_seconds + 2
 
 
 def long_ago() -> datetime:

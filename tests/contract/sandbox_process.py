@@ -17,7 +17,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
-PROVIDERS = ("stripe", "sendgrid", "shippo", "slack")
+PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio")
 
 
 class SandboxControl:

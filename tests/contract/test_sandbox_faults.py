@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import signal
 import stat
 import subprocess
@@ -20,6 +21,8 @@ from tests.contract.sandbox_process import ROOT, Sandbox, running_sandbox
 
 STRIPE = {"Authorization": "Bearer sk_test_hub"}
 SLACK = {"Authorization": "Bearer xoxb-hub"}
+SID = "AC" + "0a" * 16
+TWILIO = f"Basic {base64.b64encode(f'{SID}:rehearsal'.encode()).decode()}"
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +134,7 @@ async def test_each_provider_fails_in_its_own_words(sandbox: Sandbox) -> None:
         "sendgrid": ("read scopes", "/sendgrid/v3/scopes", "Bearer SG.x", {"errors"}),
         "shippo": ("list carriers", "/shippo/carrier_accounts", "ShippoToken shippo_test_x", {"detail"}),
         "slack": ("auth test", "/slack/api/auth.test", "Bearer xoxb-x", {"ok", "error"}),
+        "twilio": ("list texts", f"/twilio/2010-04-01/Accounts/{SID}/Messages.json", TWILIO, {"code", "message", "more_info", "status"}),
     }
     async with http_to(sandbox) as http:
         for provider, (operation, path, key, fields) in calls.items():

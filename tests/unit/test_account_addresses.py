@@ -8,15 +8,23 @@ from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
+from blocks.twilio_account import TwilioAccount
 
-ACCOUNTS: tuple[type[ProviderAccount], ...] = (StripeAccount, SendGridAccount, ShippoAccount, SlackAccount)
+ACCOUNTS: tuple[type[ProviderAccount], ...] = (StripeAccount, SendGridAccount, ShippoAccount, SlackAccount, TwilioAccount)
 REHEARSAL_KEYS = {
     "stripe": "sk_test_rehearsal_1",
     "sendgrid": "SG.rehearsal.abc",
     "shippo": "shippo_test_rehearsal_1",
+    "twilio": "rehearsal_twilio_1",
     "slack": "xoxb-rehearsal-1",
 }
-LIVE_KEYS = {"stripe": "rk_live_51abcdef", "sendgrid": "SG.abc.defghijk", "shippo": "shippo_live_abcdef", "slack": "xoxb-1-2-abcdef"}
+LIVE_KEYS = {
+    "stripe": "rk_live_51abcdef",
+    "sendgrid": "SG.abc.defghijk",
+    "shippo": "shippo_live_abcdef",
+    "slack": "xoxb-1-2-abcdef",
+    "twilio": "0123456789abcdef",
+}
 LOOPBACKS = ("http://127.0.0.1:8700/x", "http://localhost:8700/x", "http://[::1]:8700/x", "http://127.8.9.10/x", "https://localhost/x")
 
 
@@ -26,6 +34,8 @@ def an_account(kind: type[ProviderAccount], key: str, base_url: str | None = Non
         fields["base_url"] = base_url
     if kind is SendGridAccount:
         fields["from_email"] = "orders@example.com"
+    if kind is TwilioAccount:
+        fields |= {"account_sid": "AC" + "0a" * 16, "from_number": "+15005550006"}
     return kind(**fields)
 
 
@@ -134,6 +144,7 @@ def test_an_account_does_not_show_its_key(kind: type[ProviderAccount]) -> None:
         (ShippoAccount, "0123456789abcdef", "live"),
         (SlackAccount, "xoxb-1-2-abcdef", "live"),
         (SendGridAccount, "SG.abc.defghijk", "live"),
+        (TwilioAccount, "0123456789abcdef", "live"),
     ],
 )
 def test_a_key_that_is_not_known_to_be_harmless_counts_as_live(kind: type[ProviderAccount], key: str, mode: str) -> None:
@@ -146,6 +157,7 @@ def test_each_account_has_a_block_type_of_its_own_that_never_changes() -> None:
         "hub-sendgrid-account",
         "hub-shippo-account",
         "hub-slack-account",
+        "hub-twilio-account",
     ]
 
 

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deployments import secret_files
+from deployments.accounts import ACCOUNTS
+from deployments.stack_settings import KEY_VARIABLES, StackSettings
+
+
+def test_every_account_has_a_rehearsal_key_and_a_variable_for_the_official_one(tmp_path: Path) -> None:
+    assert set(secret_files.rehearsal_keys(tmp_path)) == set(ACCOUNTS) == set(KEY_VARIABLES)
+
+
+def test_a_folder_of_an_earlier_version_keeps_its_rehearsal_keys_and_gets_the_new_ones(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "rehearsal_keys").write_text(json.dumps({"stripe": "sk_test_rehearsal_old"}))
+
+    keys = secret_files.rehearsal_keys(tmp_path)
+
+    assert keys["stripe"] == "sk_test_rehearsal_old"
+    assert keys["twilio"].startswith("rehearsal_twilio_")
+    assert secret_files.rehearsal_keys(tmp_path) == keys
+
+
+def test_what_was_given_of_an_account_reaches_the_process_that_saves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"TWILIO_AUTH_TOKEN": "0123456789abcdef", "TWILIO_ACCOUNT_SID": "AC" + "0a" * 16, "TWILIO_FROM_NUMBER": "+14155550100"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    wishes = StackSettings()
+
+    assert wishes.provider_environment() == given
+    assert wishes.provider_fields()["twilio"] == {
+        "account_sid": "AC" + "0a" * 16,
+        "from_number": "+14155550100",
+        "messaging_service_sid": None,
+    }
