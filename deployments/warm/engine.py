@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import httpx
 from prefect._flow_run_suspension import FlowRunSuspensionRequest, register_flow_run_suspension_request
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.results import ResultStore
 from prefect.states import AwaitingRetry
+
+from deployments.warm.saying import BegunRun, RunClient
 
 IN_PROCESS = "in_process"
 """Retry type, in a run's policy, of one whose retry is the business of the process that runs it."""
@@ -40,12 +43,28 @@ class WarmEngine(AsyncFlowRunEngine[..., Any]):
     """
     One run in the worker's event loop.
 
-    Set ``ending`` before cancelling the task that runs it. ``before_running`` is awaited before the run counts as Running: that the server
-    knows who holds it.
+    Set ``ending`` before cancelling the task that runs it. ``holder`` is who holds the run; the server knows it before the run counts as
+    Running.
     """
 
     ending: Ending | None = None
-    before_running: Awaitable[Any] | None = None
+    holder: str = ""
+    _teller: RunClient | None = None
+
+    @property
+    def client(self) -> PrefectClient:
+        """Prefect's client, which sends together what the engine says of its run."""
+        if self._teller is None:
+            self._teller = RunClient(super().client, infrastructure_pid=self.holder)
+        return self._teller
+
+    @asynccontextmanager
+    async def setup_run_context(self, client: PrefectClient | None = None) -> AsyncGenerator[None, None]:
+        """Set the context up for one try of the run; the first one follows the server's answer, and needs no second."""
+        if self.flow_run is not None and not self.flow_run.run_count and self.state.is_running():
+            client = BegunRun(self.client, self.flow_run, self.state)
+        async with super().setup_run_context(client):
+            yield
 
     @property
     def heartbeat_seconds(self) -> int | None:
@@ -74,8 +93,6 @@ class WarmEngine(AsyncFlowRunEngine[..., Any]):
 
     async def set_state(self, state: State[Any], force: bool = False) -> State[Any]:
         """Propose ``state`` to the server, and return the one that it wants; a server that is away for a moment is waited for."""
-        if state.is_running() and self.before_running is not None:
-            await self.before_running
         for wait_seconds in SERVER_AWAY_WAITS_SECONDS:
             try:
                 return await super().set_state(state, force=force)

@@ -160,19 +160,18 @@ class Hands:
         run.state, hand.taken = taken, True
         logger.info("Worker '%s' (process %s) runs it", self._name, self.holder.pid)
         flow = await self.flows.load(entrypoint)
-        noting = asyncio.create_task(self._client.update_flow_run(run.id, infrastructure_pid=str(self.holder)))
         if flow.isasync:
-            await self._run_here(hand, flow, noting)
+            await self._run_here(hand, flow)
         else:
-            await noting
+            await self._client.update_flow_run(run.id, infrastructure_pid=str(self.holder))
             await anyio.to_thread.run_sync(
                 lambda: run_flow(flow, flow_run=run, return_type="state"), limiter=self._threads, abandon_on_cancel=True
             )
 
-    async def _run_here(self, hand: Hand, flow: AnyFlow, noting: asyncio.Task[Any]) -> None:
+    async def _run_here(self, hand: Hand, flow: AnyFlow) -> None:
         args, kwargs = parameters_to_args_kwargs(flow.fn, hand.run.parameters)
         engine = hand.engine = WarmEngine(flow=flow, flow_run=hand.run, parameters=get_call_parameters(flow.fn, args, kwargs))
-        engine.ending, engine.before_running = hand.ending, noting
+        engine.ending, engine.holder = hand.ending, str(self.holder)
         async with engine.start():
             while engine.is_running():
                 async with engine.run_context():
