@@ -21,12 +21,13 @@ from tasks.payments import cancel_earlier_payment, refund_payment, take_payment
 from tasks.shipping import buy_label, quote_parcel
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, tell_team
+from tasks.timeline import publish_timeline
 
 LOOK_AT_REFUND_SECONDS = 3600.0
 """How long until a refund that is under way is looked at again, should nobody tell earlier; scaled."""
 
 
-@flow(name="process-order", flow_run_name="order {order_id}", persist_result=True)
+@flow(name="process-order", flow_run_name="order {order_id}", persist_result=True, on_completion=[publish_timeline])
 async def process_order(
     order_id: OrderId, order: OrderRequest | None = None, attempt: Annotated[int | None, Field(ge=1)] = None
 ) -> OrderResult:

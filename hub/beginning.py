@@ -6,23 +6,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlalchemy import func
+from sqlalchemy import and_, bindparam, func, literal
 from sqlmodel import col, select
 
 from hub.claims import check_claim
 from hub.database import transaction
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import NobodyKnows, Refused
-from hub.gates import closed_gate
+from hub.gates import closed_gate, closed_until
+from hub.intending import intend, intend_first_call
 from hub.order_rows import facets_of, locked
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
 from hub.steps import EffectState
-from hub.tables import AttemptRow, EffectRow, OrderRow
+from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+_ONE = select(literal(1).label("one")).subquery()
+_EFFECTS_AND_GATE = (  # built once, and one look for both: a row comes back even when there is neither
+    select(EffectRow, ProviderGateRow)
+    .select_from(_ONE)
+    .outerjoin(ProviderGateRow, col(ProviderGateRow.provider) == bindparam("provider"))
+    .outerjoin(
+        EffectRow,
+        and_(
+            col(EffectRow.subject_kind) == bindparam("kind"),
+            col(EffectRow.subject_id) == bindparam("id"),
+            col(EffectRow.step) == bindparam("step"),
+        ),
+    )
+    .order_by(col(EffectRow.attempt).desc())
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ class _AfterCommit(Exception):
 async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
     subject, now = await locked(session, effect.subject_id)
     check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
-    row = await _effect_row(session, effect)
+    row, gate = await _effect_row(session, effect)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
     if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
@@ -101,18 +119,20 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
         return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
     if not effect.what.permits(facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
-    new = row is None
+    send_by = now + timedelta(seconds=settings().send_window_seconds)
+    settles_at = send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds)
+    if row is None and closed_until(gate, now) is None:
+        first = await intend_first_call(session, effect, now, send_by, settles_at)
+        return Ask(first, effect.request.model_dump(mode="json"), f"{effect.hub_id}:{effect.key}")
     row = row or await intend(session, effect, now)
-    calls = [] if new else await _open_calls(session, row)
+    calls = await _open_calls(session, row)
     if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
         return decided
     if row.useful_until is not None and now > row.useful_until:
         row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
         await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))
-    if not new:
-        await _check_budget(session, effect, now)
+    await _check_budget(session, effect, now)
     await _check_gate(session, effect, row, now)
-    send_by = now + timedelta(seconds=settings().send_window_seconds)
     attempt = AttemptRow(
         effect_key=row.key,
         kind="call",
@@ -120,22 +140,19 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
         fence=effect.fence,
         started_at=now,
         send_by=send_by,
-        settles_at=send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds),
+        settles_at=settles_at,
     )
     session.add(attempt)
     await session.flush()
     return Ask(attempt.id, row.request, f"{effect.hub_id}:{row.key}")
 
 
-async def _effect_row(session: AsyncSession, effect: Effect) -> EffectRow | None:
-    """Return this attempt's effect, or what an earlier attempt has done of the same step and is still good."""
-    rows = await session.exec(
-        select(EffectRow)
-        .where(col(EffectRow.subject_kind) == effect.subject_kind, col(EffectRow.subject_id) == effect.subject_id)
-        .where(col(EffectRow.step) == effect.step)
-        .order_by(col(EffectRow.attempt).desc())
-    )
-    return next((row for row in rows if row.key == effect.key or row.state == EffectState.DONE), None)
+async def _effect_row(session: AsyncSession, effect: Effect) -> tuple[EffectRow | None, ProviderGateRow | None]:
+    """Return this attempt's effect, or what an earlier attempt has done of the same step and is still good; and the provider's gate."""
+    which = {"kind": effect.subject_kind, "id": effect.subject_id, "step": effect.step, "provider": effect.what.provider}
+    rows = list(await session.exec(_EFFECTS_AND_GATE, params=which))
+    good = (row for row, _ in rows if row is not None and (row.key == effect.key or row.state == EffectState.DONE))
+    return next(good, None), rows[0][1]
 
 
 def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
@@ -148,26 +165,6 @@ def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
     return None
 
 
-async def intend(session: AsyncSession, effect: Effect, now: datetime) -> EffectRow:
-    """Insert the effect as intended, with its complete request."""
-    row = EffectRow(
-        key=effect.key,
-        subject_kind=effect.subject_kind,
-        subject_id=effect.subject_id,
-        step=effect.step,
-        attempt=effect.attempt,
-        provider=effect.what.provider,
-        action=effect.what.action,
-        request=effect.request.model_dump(mode="json"),
-        state=EffectState.INTENDED,
-        useful_until=None if effect.what.useful_seconds is None else now + timedelta(seconds=effect.what.useful_seconds),
-        created_at=now,
-    )
-    session.add(row)
-    await session.flush()
-    return row
-
-
 async def postpone(effect: Effect) -> None:
     """Remember a courtesy that cannot even be begun now (its account could not be loaded), so that it is made up for later."""
     if effect.what.useful_seconds is None:
@@ -175,7 +172,7 @@ async def postpone(effect: Effect) -> None:
     async with transaction() as session:
         subject, now = await locked(session, effect.subject_id)
         check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
-        row = await _effect_row(session, effect) or await intend(session, effect, now)
+        row = (await _effect_row(session, effect))[0] or await intend(session, effect, now)
         if row.state == EffectState.INTENDED:
             row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(1))
 

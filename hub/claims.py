@@ -13,18 +13,18 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import col, select
 
 from hub.database import transaction, unhurried
 from hub.effects import LeaseLost, Parked
 from hub.errors import ProviderError
-from hub.order_rows import hub_identity, locked, snapshot
+from hub.order_rows import locked, locked_with_hub, snapshot
 from hub.orders import Order
 from hub.policies import RESTART
 from hub.settings import settings
 from hub.steps import EffectState
-from hub.tables import EffectRow, OrderRow, RunRow
+from hub.tables import EffectRow, OrderRow, RunRow, metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
+_RUNS = metadata.tables["runs"]
+_RUN_ENDED = update(_RUNS).where(
+    _RUNS.c.subject_id == bindparam("order_id"), _RUNS.c.fence == bindparam("mine"), _RUNS.c.ended_at.is_(None)
+)
 
 
 class Lease:
@@ -41,6 +45,8 @@ class Lease:
 
     def __init__(self, order: Order, due_since: datetime | None) -> None:
         self.order = order
+        self.left: Order | None = None
+        """The order as this run let go of it."""
         self._due_since = due_since
 
     @property
@@ -69,11 +75,9 @@ class Lease:
         """
         async with transaction() as session:
             row, now = await locked(session, self.order.id)
-            await session.exec(
-                update(RunRow)
-                .where(col(RunRow.subject_id) == self.order.id, col(RunRow.fence) == self.order.fence, col(RunRow.ended_at).is_(None))
-                .values(ended_at=now, ended_as=ended_as if why is None else f"{ended_as}: {why}")
-            )
+            ended_as = ended_as if why is None else f"{ended_as}: {why}"
+            mine = {"order_id": self.order.id, "mine": self.order.fence}
+            await session.exec(_RUN_ENDED, params=mine | {"ended_at": now, "ended_as": ended_as})
             if row.fence != self.order.fence or row.lease_owner != self.order.run_id:
                 return
             row.lease_owner = row.lease_until = None
@@ -89,6 +93,7 @@ class Lease:
                     if resume_in_seconds is None
                     else now + timedelta(seconds=resume_in_seconds)
                 )
+            self.left = snapshot(row, self.order.hub_id, self.order.run_id, due=row.resume_at is not None)
 
 
 async def take(order_id: str, run_id: str) -> Lease | None:
@@ -98,8 +103,7 @@ async def take(order_id: str, run_id: str) -> Lease | None:
     An order with nothing to do is not taken but returned as it is. Raises ``NoSuchOrder``.
     """
     async with transaction() as session:
-        row, now = await locked(session, order_id)
-        hub_id = (await hub_identity(session)).hub_id
+        row, now, hub_id = await locked_with_hub(session, order_id)
         due = row.resume_at is not None
         if not due and snapshot(row, hub_id, run_id, due=False).rests:
             return Lease(snapshot(row, hub_id, run_id, due=False), None)
@@ -161,8 +165,8 @@ async def current(order_id: str, run_id: str = "") -> Order:
         NoSuchOrder: It does not exist.
     """
     async with transaction() as session:
-        row, _ = await locked(session, order_id)
-        return snapshot(row, (await hub_identity(session)).hub_id, run_id, due=row.resume_at is not None)
+        row, _, hub_id = await locked_with_hub(session, order_id)
+        return snapshot(row, hub_id, run_id, due=row.resume_at is not None)
 
 
 async def hold(session: AsyncSession, order: Order) -> OrderRow:
@@ -223,13 +227,14 @@ async def _next_effect(session: AsyncSession, row: OrderRow, due_since: datetime
     if row.attention is not None:
         return None
     open_states = (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.PENDING)
-    return (
-        await session.exec(
-            select(func.min(EffectRow.resume_at))
-            .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id)
-            .where(col(EffectRow.state).in_(open_states), col(EffectRow.resume_at) > due_since)
-        )
-    ).one()
+    with session.no_autoflush:  # the order's row is written once, at the end
+        return (
+            await session.exec(
+                select(func.min(EffectRow.resume_at))
+                .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id)
+                .where(col(EffectRow.state).in_(open_states), col(EffectRow.resume_at) > due_since)
+            )
+        ).one()
 
 
 def _lease_length() -> timedelta:

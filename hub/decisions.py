@@ -6,12 +6,12 @@ Undoing is a plan, not an exception handler: the decision and the intended refun
 
 from __future__ import annotations
 
-from hub.beginning import intend
 from hub.claims import hold
 from hub.database import transaction
 from hub.effects import Effect
 from hub.facets import HoldFacet, Status
 from hub.facts import Announced, AttentionNeeded, UndoBegun, UndoFinished
+from hub.intending import intend
 from hub.order_rows import database_now, note, record
 from hub.orders import Order
 from hub.payments import RefundRequest

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 async def closed_gate(session: AsyncSession, provider: str, now: datetime) -> tuple[datetime, str] | None:
     """Return until when the provider's gate is closed and why, or None when it is open."""
     gate = await session.get(ProviderGateRow, provider)
-    if gate is None or gate.closed_until is None or gate.closed_until <= now:
-        return None
-    return gate.closed_until, f"{provider} is closed: {gate.reason}"
+    until = closed_until(gate, now)
+    return None if gate is None or until is None else (until, f"{provider} is closed: {gate.reason}")
+
+
+def closed_until(gate: ProviderGateRow | None, now: datetime) -> datetime | None:
+    """Return until when the gate is closed, or None when it is open."""
+    return None if gate is None or gate.closed_until is None or gate.closed_until <= now else gate.closed_until
 
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facets import Facets, Status, status_of
 from hub.facts import StockReleased
-from hub.order_rows import database_now, facets_of, hub_identity, locked, record, write_facets
+from hub.order_rows import facets_of, locked, record, write_facets
 from hub.orders import OrderRequest, differences
 from hub.stock import put_back
-from hub.tables import OrderRow
+from hub.tables import HubIdentity, OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
 """Stripe's test card, taken when an order of a test or rehearsal hub names none: https://docs.stripe.com/testing"""
@@ -80,8 +81,8 @@ async def place(order_id: str, request: OrderRequest, *, first_attempt: int = 1)
     """
     stored = request.as_stored()
     async with transaction() as session:
-        identity = await hub_identity(session)
-        if request.payment_method is None and identity.mode == "live":
+        mode, now = (await session.exec(select(col(HubIdentity.mode), func.clock_timestamp()))).one()
+        if request.payment_method is None and mode == "live":
             raise PaymentMethodMissing
         facets = Facets(amount=request.amount)
         added = await session.exec(
@@ -104,7 +105,7 @@ async def place(order_id: str, request: OrderRequest, *, first_attempt: int = 1)
                 epoch=1,
                 fence=0,
                 runs_without_progress=0,
-                resume_at=await database_now(session),
+                resume_at=now,
             )
             .on_conflict_do_nothing()
             .returning(col(OrderRow.id))

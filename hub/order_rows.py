@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -30,13 +30,23 @@ from hub.facts import (
 )
 from hub.orders import Order, OrderRequest
 from hub.payments import NextAction
-from hub.tables import FactRow, HubIdentity, OrderRow
+from hub.tables import HubIdentity, OrderRow, metadata
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 NEWS = ("webhook", "person", "late run")
+
+# Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
+_LOCKED = select(OrderRow, func.clock_timestamp()).where(col(OrderRow.id) == bindparam("order_id")).with_for_update(of=OrderRow)
+_LOCKED_WITH_HUB = (
+    select(OrderRow, func.clock_timestamp(), HubIdentity.hub_id)
+    .join(HubIdentity, true())
+    .where(col(OrderRow.id) == bindparam("order_id"))
+    .with_for_update(of=OrderRow)
+)
+_FACT = insert(metadata.tables["facts"]).on_conflict_do_nothing().returning(metadata.tables["facts"].c.at)
 
 
 class NoSuchOrder(Exception):
@@ -81,11 +91,18 @@ async def locked(session: AsyncSession, order_id: str) -> tuple[OrderRow, dateti
     Raises:
         NoSuchOrder: It does not exist.
     """
-    wanted = select(OrderRow, func.clock_timestamp()).where(col(OrderRow.id) == order_id).with_for_update(of=OrderRow)
-    found = (await session.exec(wanted)).one_or_none()
+    found = (await session.exec(_LOCKED, params={"order_id": order_id})).one_or_none()
     if found is None:
         raise NoSuchOrder(order_id)
     return found[0], found[1]
+
+
+async def locked_with_hub(session: AsyncSession, order_id: str) -> tuple[OrderRow, datetime, UUID]:
+    """Lock the order's row like ``locked``, and return the id of this hub with it. Raises ``NoSuchOrder``."""
+    found = (await session.exec(_LOCKED_WITH_HUB, params={"order_id": order_id})).one_or_none()
+    if found is None:
+        raise NoSuchOrder(order_id)
+    return found[0], found[1], found[2]
 
 
 async def database_now(session: AsyncSession) -> datetime:
@@ -100,19 +117,8 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
 
     Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside makes the order due.
     """
-    added = await session.exec(
-        insert(FactRow)
-        .values(
-            subject_kind="order",
-            subject_id=row.id,
-            kind=fact.kind,
-            identity=identity_of(fact),
-            data=fact.model_dump(mode="json"),
-            source=source,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(FactRow.at))
-    )
+    values = {"subject_kind": "order", "subject_id": row.id, "kind": fact.kind, "identity": identity_of(fact), "source": source}
+    added = await session.exec(_FACT, params=values | {"data": fact.model_dump(mode="json")})
     at = added.scalar_one_or_none()
     if at is None:
         return False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,10 +18,22 @@ from hub.gates import gate_is_fine, gate_learns
 from hub.order_rows import database_now, locked, record
 from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
-from hub.tables import AttemptRow, EffectRow, OrderRow
+from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow, metadata
 from hub.values import Frozen
 
 SETTLED = (EffectState.DONE, EffectState.PENDING, EffectState.REFUSED, EffectState.UNDONE)
+_ATTEMPTS = metadata.tables["attempts"]
+_ENDED = (
+    update(_ATTEMPTS)
+    .where(_ATTEMPTS.c.id == bindparam("attempt_id"))
+    .values({name: bindparam(name) for name in ("ended_at", "outcome", "http_status", "provider_request_id", "provider_text")})
+)
+_ENDED_WITH_EFFECT = (  # built once, and one round trip: end the attempt, and read its effect and whether its gate had closed
+    select(EffectRow, ProviderGateRow.misconfigured_in_a_row)
+    .outerjoin(ProviderGateRow, col(ProviderGateRow.provider) == col(EffectRow.provider))
+    .where(col(EffectRow.key) == bindparam("key"))
+    .add_cte(_ENDED.returning(_ATTEMPTS.c.id).cte("ended"))
+)
 HAPPENED = (EffectState.DONE, EffectState.PENDING, EffectState.UNDONE)
 
 
@@ -29,9 +42,10 @@ async def settle(effect: Effect, attempt_id: int, exchange: Exchange, result: Fr
     outcome = effect.what.means(effect.attempt, result)
     async with transaction() as session:
         subject, now = await locked(session, effect.subject_id)
-        row = await _row(session, effect)
-        await _end_attempt(session, attempt_id, exchange, str(outcome.state), now)
-        await gate_is_fine(session, row.provider)
+        ended = _ended(exchange, str(outcome.state), now) | {"attempt_id": attempt_id, "key": effect.key}
+        row, misconfigured = (await session.exec(_ENDED_WITH_EFFECT, params=ended)).one()
+        if misconfigured:
+            await gate_is_fine(session, row.provider)
         await _write(session, subject, row, outcome, result, source=_source(subject, effect), now=now)
     return outcome
 
@@ -183,9 +197,12 @@ async def _runs_that_tried(session: AsyncSession, row: EffectRow) -> int:
 
 
 async def _end_attempt(session: AsyncSession, attempt_id: int, exchange: Exchange, outcome: str, now: datetime) -> None:
+    await session.exec(update(AttemptRow).where(col(AttemptRow.id) == attempt_id).values(**_ended(exchange, outcome, now)))
+
+
+def _ended(exchange: Exchange, outcome: str, now: datetime) -> dict[str, Any]:
     ended = {"ended_at": now, "outcome": outcome, "http_status": exchange.http_status}
-    said = {"provider_request_id": exchange.request_id, "provider_text": exchange.provider_text}
-    await session.exec(update(AttemptRow).where(col(AttemptRow.id) == attempt_id).values(**ended, **said))
+    return ended | {"provider_request_id": exchange.request_id, "provider_text": exchange.provider_text}
 
 
 async def _note_look(session: AsyncSession, effect: Effect, at: datetime, exchange: Exchange, outcome: str) -> None:

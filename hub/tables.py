@@ -115,6 +115,7 @@ class EffectRow(SQLModel, table=True):
             unique=True,
             postgresql_where=text("state IN ('intended', 'pending', 'unknown', 'done')"),
         ),
+        Index("effects_by_subject", "subject_kind", "subject_id", "step"),
         Index("effects_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
         Index("effects_by_reference", "provider", "reference", postgresql_where=text("reference IS NOT NULL")),
     )
@@ -188,7 +189,10 @@ class RunRow(SQLModel, table=True):
     """One claim of a subject by a run, from the claim to the letting go. A run that died has no end until the sweep notes it."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("runs_by_subject", "subject_kind", "subject_id", "fence"),)
+    __table_args__ = (
+        Index("runs_by_subject", "subject_kind", "subject_id", "fence"),
+        Index("runs_open", "subject_id", postgresql_where=text("ended_at IS NULL")),
+    )
 
     id: int = _number()
     subject_kind: str

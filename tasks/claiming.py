@@ -13,7 +13,7 @@ from hub.claims import Lease, current, leased
 from hub.effects import Stopped
 from hub.intake import place, raise_attempt
 from hub.orders import Order, OrderRequest, OrderResult
-from tasks.timeline import publish_timeline
+from tasks.timeline import IN_HAND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,19 +35,17 @@ class Held:
 
     async def result(self) -> OrderResult:
         """Return where the order is now."""
-        return (await current(self.order.id)).result()
+        return (self.lease.left or await current(self.order.id)).result()
 
     async def ending(self) -> State[OrderResult]:
         """
-        Return the state that the run ends in, named after where the order is now, with its timeline published.
+        Return the state that the run ends in, named after where the order is now.
 
         ``InHand``: another run works on the order. ``Parked``: it goes on by itself later. Otherwise the order's status.
         """
-        order = await current(self.order.id)
+        order = self.lease.left or await current(self.order.id)
         if self.order.in_hand:
-            return Completed(name="InHand", message="another run has this order in hand", data=order.result())
-        if self.lease.is_mine:
-            await publish_timeline(order.id)
+            return Completed(name=IN_HAND, message="another run has this order in hand", data=order.result())
         if self.stopped is not None:
             return Completed(name=type(self.stopped).__name__, message=str(self.stopped), data=order.result())
         return Completed(name=order.status.replace("_", " ").title().replace(" ", ""), message=order.message, data=order.result())

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import acreate_table_artifact
 
 from hub.story import story_of
 
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun, State
 
-async def publish_timeline(order_id: str) -> None:
-    """Put the whole story of the order so far beside the run in Prefect."""
+IN_HAND = "InHand"
+"""Name of the state of a run that left its order to another one."""
+
+
+async def publish_timeline(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """
+    Put the whole story of the run's order so far beside the run in Prefect.
+
+    A hook: the run is over for everybody before this is written, and the process stays until it is. Should it die in between, the story
+    itself is in our rows.
+    """
+    del flow
+    if state.name == IN_HAND:
+        return
+    order_id = str(flow_run.parameters["order_id"])
     table = [
         {"time": event.at.isoformat(timespec="milliseconds"), "about": event.about, "what": event.what, "detail": event.detail}
         for event in await story_of(order_id)
