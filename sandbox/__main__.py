@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.application import DEFAULT_LATENCY_MS, SETTLE_SECONDS, TOKEN_VARIABLE, control_token, create_app
+from sandbox.callbacks import Calling
 from sandbox.connections import CuttableProtocol
 
 _IDLE_SECONDS = 300  # long, so that a client's pool never meets a connection that is just being closed
@@ -37,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     given = _parser().parse_args(arguments)
     home: Path = given.home
+    calling = Calling(given.webhooks_url, given.webhook_secrets, given.webhook_wait, given.webhook_retry_seconds)
     options = {"latency_ms": given.latency, "allow_kill": dict(given.allow_kill), "settle_seconds": given.settle_seconds}
     try:
-        app = create_app(home, control_token(home), **options)
+        app = create_app(home, control_token(home), **options, calling=calling)
     except sqlite3.OperationalError as error:
         sys.exit(f"sandbox: cannot open the memory in {home} ({error}); does another sandbox use it?")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -89,7 +91,53 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-kill", type=_role, action="append", default=allowed, metavar="ROLE=PIDFILE", help="HUB_SANDBOX_ALLOW_KILL, comma-separated"
     )
+    _add_webhooks(parser)
     return parser
+
+
+def _add_webhooks(parser: argparse.ArgumentParser) -> None:
+    environment = os.environ.get
+    usual = Calling()
+    parser.add_argument(
+        "--webhooks-url",
+        type=_web_address,
+        default=_web_address(environment("SANDBOX_WEBHOOKS_URL", "")),
+        help="SANDBOX_WEBHOOKS_URL: where webhooks go, below it each provider's name; nobody is called without",
+    )
+    file = environment("SANDBOX_WEBHOOK_SECRETS_FILE", "")
+    parser.add_argument(
+        "--webhook-secrets",
+        type=Path,
+        default=Path(file) if file else None,
+        help="SANDBOX_WEBHOOK_SECRETS_FILE: JSON of the secret that each provider signs with",
+    )
+    parser.add_argument(
+        "--webhook-wait",
+        type=_wait,
+        default=_wait(environment("SANDBOX_WEBHOOK_WAIT", "")),
+        help="SANDBOX_WEBHOOK_WAIT: least and most ms until a webhook goes out, 50-150",
+    )
+    parser.add_argument(
+        "--webhook-retry-seconds",
+        type=float,
+        default=float(environment("SANDBOX_WEBHOOK_RETRY_SECONDS", str(usual.retry_seconds))),
+        help="SANDBOX_WEBHOOK_RETRY_SECONDS: the first wait after a failed delivery; the others grow with it",
+    )
+
+
+def _web_address(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with http:// or https://")
+    return text
+
+
+def _wait(text: str) -> tuple[float, float]:
+    if not text:
+        return Calling().wait_seconds
+    least, _, most = text.partition("-")
+    if not least.isdecimal() or not (most or least).isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not LEAST-MOST in milliseconds")
+    return int(least) / 1000, int(most or least) / 1000
 
 
 def _latency(text: str) -> dict[str, float]:

@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.callback_control import CallbackControl
+from sandbox.callbacks import Callbacks, Calling
 from sandbox.calls import Provider, World
 from sandbox.control import Control
+from sandbox.deeds import Deeds
 from sandbox.effects import Effects
 from sandbox.executioner import Executioner
 from sandbox.handling import Reception
@@ -42,36 +45,39 @@ def create_app(
     latency_ms: Mapping[str, float] | None = None,
     allow_kill: Mapping[str, Path] | None = None,
     settle_seconds: float = SETTLE_SECONDS,
+    calling: Calling | None = None,
 ) -> Starlette:
     """
     Return the sandbox as an ASGI application; its memory is ``home/sandbox.sqlite3``.
 
     ``latency_ms`` overrides the default of single providers, ``allow_kill`` maps roles to pid files, ``settle_seconds`` is how long bank
-    debits, pending refunds and asynchronous labels take. A dropped connection needs ``sandbox.connections.CuttableProtocol`` as the
-    server's protocol.
+    debits, pending refunds and asynchronous labels take, ``calling`` says where webhooks go. A dropped connection needs
+    ``sandbox.connections.CuttableProtocol`` as the server's protocol.
     """
     home.mkdir(parents=True, exist_ok=True)
     store = Store(home / "sandbox.sqlite3")
-    world = World(store, Effects(store), settle_seconds)
+    callbacks = Callbacks(store, calling or Calling())
+    world = World(store, Effects(store), settle_seconds, callbacks)
     providers = {provider.name: provider() for provider in PROVIDERS}
     reception = Reception(world, {**DEFAULT_LATENCY_MS, **(latency_ms or {})}, Executioner(allow_kill or {}))
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         del app
-        settling = asyncio.create_task(settle_what_is_due(world, providers))
-        try:
-            yield
-        finally:
-            settling.cancel()
-            with suppress(asyncio.CancelledError):
-                await settling
-            store.close()
+        async with callbacks.running():
+            settling = asyncio.create_task(settle_what_is_due(world, providers))
+            try:
+                yield
+            finally:
+                settling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await settling
+        store.close()
 
     return Starlette(
         routes=[
             *Pages(reception, providers).routes(),
-            *Control(reception, providers, token).routes(),
+            *Control(reception, providers, token, more=[*CallbackControl(callbacks).endpoints(), *Deeds(world).endpoints()]).routes(),
             *(Route(f"{one.prefix}/{{path:path}}", _answering(reception, one), methods=_METHODS) for one in providers.values()),
         ],
         lifespan=life,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from starlette.requests import Request
 from starlette.routing import compile_path
 
+from sandbox.callbacks import Callbacks
 from sandbox.effects import Effects
 from sandbox.store import Store
 
@@ -42,11 +43,12 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class World:
-    """Everything the providers share: their memory, the effects log, and how long a slow settlement takes in seconds."""
+    """Everything the providers share: memory, effects log, how long a slow settlement takes in seconds, and the way to call back."""
 
     store: Store
     effects: Effects
     settle_seconds: float
+    callbacks: Callbacks
 
     def later(self, provider: str, what: str, identity: str) -> None:
         """Have ``Provider.settle(what, identity)`` called once the settlement time has passed, also after a restart."""

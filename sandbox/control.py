@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -31,10 +31,12 @@ class KeyOrder(BaseModel):
 
 
 class Control:
-    """The endpoints; each but ``health`` answers 401 without the token."""
+    """The endpoints, and ``more`` of them; each but ``health`` answers 401 without the token."""
 
-    def __init__(self, reception: Reception, providers: Mapping[str, Provider], token: str) -> None:
-        self._reception, self._providers, self._token = reception, providers, token
+    def __init__(
+        self, reception: Reception, providers: Mapping[str, Provider], token: str, *, more: Sequence[tuple[str, str, Endpoint]] = ()
+    ) -> None:
+        self._reception, self._providers, self._token, self._more = reception, providers, token, more
         self._latency_at_start = dict(reception.latency_ms)
 
     def routes(self) -> list[Route]:
@@ -54,6 +56,7 @@ class Control:
             ("GET", "/latency", self.latency),
             ("POST", "/latency", self.latency),
             ("POST", "/reset", self.reset),
+            *self._more,
         ]
         health = Route("/_sandbox/health", self.health, methods=["GET"])
         return [health, *(Route(f"/_sandbox{path}", self._guarded(endpoint), methods=[method]) for method, path, endpoint in guarded)]
@@ -103,7 +106,7 @@ class Control:
 
     async def place_fault(self, request: Request) -> Response:
         """Order a fault: 201 and its id, 422 when it makes no sense, 403 for a process that may not be killed."""
-        order = FaultOrder.model_validate(await _json(request))
+        order = FaultOrder.model_validate(await json_of(request))
         provider = self._providers.get(order.provider)
         if provider is None:
             return _unprocessable(f"unknown provider {order.provider!r}", providers=sorted(self._providers))
@@ -128,7 +131,7 @@ class Control:
 
     async def keys(self, request: Request) -> Response:
         """Revoke or restore a credential; only its digest is kept."""
-        order = KeyOrder.model_validate(await _json(request))
+        order = KeyOrder.model_validate(await json_of(request))
         if order.provider not in self._providers:
             return _unprocessable(f"unknown provider {order.provider!r}", providers=sorted(self._providers))
         store, identity = self._reception.world.store, f"{order.provider}:{credential_digest(order.key)}"
@@ -141,15 +144,16 @@ class Control:
     async def latency(self, request: Request) -> Response:
         """Show, and with POST change, how many milliseconds each provider takes."""
         if request.method == "POST":
-            wanted = _LATENCIES.validate_python(await _json(request))
+            wanted = _LATENCIES.validate_python(await json_of(request))
             if wrong := [name for name, value in wanted.items() if name not in self._providers or not 0 <= value <= 60_000]:  # noqa: PLR2004 - a minute
                 return _unprocessable(f"wrong latency for {', '.join(wrong)}", providers=sorted(self._providers))
             self._reception.latency_ms.update(wanted)
         return JSONResponse(self._reception.latency_ms)
 
     async def reset(self, request: Request) -> Response:
-        """Forget everything: objects, effects, kept answers, faults, revoked keys, requests; latencies are those of the start."""
+        """Forget everything: objects, effects, kept answers, faults, revoked keys, requests, webhooks; latencies are those of the start."""
         del request
+        self._reception.world.callbacks.forget()
         self._reception.faults.clear()
         self._reception.world.store.forget_everything()
         self._reception.journal.clear()
@@ -173,7 +177,8 @@ class Control:
         return guarded
 
 
-async def _json(request: Request) -> Any:
+async def json_of(request: Request) -> Any:
+    """Return the body; an empty one is ``{}``."""
     try:
         return json.loads(await request.body() or b"{}")
     except ValueError as error:

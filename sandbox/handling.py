@@ -112,6 +112,7 @@ class Reception:
             except Rejected as rejected:
                 return rejected.answer
             entry.worked = True
+            await self.world.callbacks.early_ones()
             if fault is not None:
                 await self._happen(provider, call, entry, fault)
         return answer

@@ -87,6 +87,7 @@ class Pages:
                 return HTMLResponse(_FRAME.format(title="Nothing to approve", body=""), 409)
             back = (intent["next_action"].get("redirect_to_url") or {}).get("return_url")
             stripe_attempts.authenticated(world, intent, approved=outcome == "approve")
+        await world.callbacks.early_ones()
         if not back:
             return HTMLResponse(_FRAME.format(title="Thank you", body=f"<p>This payment is {escape(intent['status'])}.</p>"))
         told = urlencode(

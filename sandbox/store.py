@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ CREATE TABLE IF NOT EXISTS answers (
     status INTEGER NOT NULL, body TEXT NOT NULL, request_id TEXT NOT NULL, PRIMARY KEY (account, key));
 CREATE TABLE IF NOT EXISTS later (
     n INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, provider TEXT NOT NULL, what TEXT NOT NULL, id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS callbacks (n INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
 """
-_EVERYTHING = ("objects", "effects", "answers", "later", "sqlite_sequence")
+_EVERYTHING = ("objects", "effects", "answers", "later", "callbacks", "sqlite_sequence")
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
             self.connection.execute(f"PRAGMA {pragma}")
         self.connection.executescript(_TABLES)
         self._depth = 0
+        self._afterwards: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Close the file; nothing else may be asked afterwards."""
@@ -62,12 +64,24 @@ class Store:
         except BaseException:
             if self._depth == 1:
                 self.connection.execute("ROLLBACK")
+                self._afterwards.clear()
             raise
         else:
             if self._depth == 1:
                 self.connection.execute("COMMIT")
         finally:
             self._depth -= 1
+        if self._depth == 0:
+            afterwards, self._afterwards = self._afterwards, []
+            for do in afterwards:
+                do()
+
+    def once_committed(self, do: Callable[[], None]) -> None:
+        """Call ``do`` after the transaction around this is committed, never if it is not; at once when there is none."""
+        if self._depth:
+            self._afterwards.append(do)
+        else:
+            do()
 
     def put(self, provider: str, kind: str, identity: str, body: dict[str, Any], *, parent: str = "") -> None:
         """Keep ``body``, new or in place of what was there; an object keeps its place in lists and its parent."""

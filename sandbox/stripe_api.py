@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sandbox import stripe_attempts, stripe_payments, stripe_refunds
+from sandbox import stripe_attempts, stripe_disputes, stripe_payments, stripe_refunds
 from sandbox.calls import Answer, Call, Operation, Provider, World, new_id
 from sandbox.effects import subject_of
 from sandbox.stripe_forms import check_names, invalid, metadata_of, missing, parse_form
@@ -17,7 +17,7 @@ from sandbox.stripe_lists import listed, shown
 from sandbox.stripe_objects import API_VERSION, NAME, save
 
 _TEST_KEYS = ("sk_test_", "rk_test_")
-_KINDS = {"pi": "payment_intent", "ch": "charge", "re": "refund", "cus": "customer"}
+_KINDS = {"pi": "payment_intent", "ch": "charge", "re": "refund", "cus": "customer", "du": "dispute"}
 _CUSTOMER_FIELDS = ("email", "name", "phone", "description", "address", "shipping")
 
 
@@ -103,6 +103,7 @@ class Stripe(Provider):
     operations = (
         *stripe_payments.OPERATIONS,
         *stripe_refunds.OPERATIONS,
+        *stripe_disputes.OPERATIONS,
         Operation("list charges", "GET", "/v1/charges", _list_charges),
         Operation("read charge", "GET", "/v1/charges/{id}", _read_charge),
         Operation("create customer", "POST", "/v1/customers", _create_customer),
@@ -176,11 +177,13 @@ class Stripe(Provider):
         return None
 
     def settle(self, world: World, what: str, identity: str) -> None:
-        """End a bank debit or a refund that took its time."""
+        """End a bank debit or a refund that took its time, or let the cardholder dispute a charge."""
         if what == "payment" and (intent := world.store.get(NAME, "payment_intent", identity)):
             stripe_attempts.settled(world, intent)
         elif what == "refund" and (refund := world.store.get(NAME, "refund", identity)):
             stripe_refunds.settled(world, refund)
+        elif what == "dispute" and (charge := world.store.get(NAME, "charge", identity)):
+            stripe_disputes.opened(world, charge)
 
 
 def _unauthorized(message: str, code: str | None = None) -> Answer:

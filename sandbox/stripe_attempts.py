@@ -55,12 +55,12 @@ def authenticated(world: World, intent: dict[str, Any], *, approved: bool) -> No
         _declined(world, intent, method, AUTHENTICATION_FAILED)
 
 
-def settled(world: World, intent: dict[str, Any]) -> None:
-    """End a payment that was under way at a bank; nothing when it was canceled meanwhile."""
+def settled(world: World, intent: dict[str, Any], *, succeeds: bool | None = None) -> None:
+    """End a payment that was under way at a bank, as its method says or as told; nothing when it was canceled meanwhile."""
     method = method_called(intent["payment_method"] or "") or Method()
     if intent["status"] != "processing":
         return
-    if method.settling is Settling.FAILS_LATER:
+    if succeeds is False or (succeeds is None and method.settling is Settling.FAILS_LATER):
         _declined(world, intent, method, BANK_REFUSED)
     else:
         _paid(world, intent, method)
@@ -114,6 +114,8 @@ def _paid(world: World, intent: dict[str, Any], method: Method) -> None:
     save(world, intent)
     tell(world, "charge.succeeded", charge)
     tell(world, "payment_intent.succeeded" if at_once else "payment_intent.amount_capturable_updated", intent)
+    if at_once and method.disputed:
+        world.later(NAME, "dispute", charge["id"])
 
 
 def _declined(world: World, intent: dict[str, Any], method: Method, decline: Decline) -> Answer:

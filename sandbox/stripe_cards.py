@@ -47,7 +47,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class Method:
-    """A test payment method: card brand or bank debit, and its behaviour."""
+    """A test payment method: card brand or bank debit, and its behaviour; ``disputed`` by its holder some time after the payment."""
 
     brand: str = "visa"
     kind: str = "card"
@@ -55,6 +55,7 @@ class Method:
     authentication: Authentication = Authentication.NONE
     settling: Settling = Settling.AT_ONCE
     refunding: Refunding = Refunding.SUCCEEDS
+    disputed: bool = False
 
 
 AUTHENTICATION_REQUIRED = Decline(
@@ -100,13 +101,26 @@ _SPECIAL = {
     "threeDSecureOptional": Method(),
     "pendingRefund": Method(refunding=Refunding.PENDING_THEN_SUCCEEDS),
     "refundFail": Method(refunding=Refunding.SUCCEEDS_THEN_FAILS),
+    "createDispute": Method(disputed=True),
+    "createDisputeProductNotReceived": Method(disputed=True),
 }
 
-# Cards that simply work as far as the API's answer goes; disputes and fraud warnings come afterwards.
+# Cards that simply work as far as the API's answer goes; inquiries and fraud warnings do not come afterwards.
 _ORDINARY = {
     **dict.fromkeys(("visa", "visa_debit", "debit_visa", "bypassPending", "us"), "visa"),
-    **dict.fromkeys(("createDispute", "createDisputeProductNotReceived", "createDisputeInquiry", "createIssuerFraudRecord"), "visa"),
-    **dict.fromkeys(("createMultipleDisputes", "riskLevelElevated", "cvcCheckFail", "avsFail", "avsZipFail", "avsLine1Fail"), "visa"),
+    **dict.fromkeys(
+        (
+            "createDisputeInquiry",
+            "createIssuerFraudRecord",
+            "createMultipleDisputes",
+            "riskLevelElevated",
+            "cvcCheckFail",
+            "avsFail",
+            "avsZipFail",
+            "avsLine1Fail",
+        ),
+        "visa",
+    ),
     **dict.fromkeys(("avsUnchecked", "visa_cvcCheckFail", "threeDSecureNotSupported"), "visa"),
     **dict.fromkeys(("mastercard", "mastercard_debit", "mastercard_prepaid", "debit_mastercard"), "mastercard"),
     **{brand: brand for brand in ("amex", "discover", "diners", "jcb", "unionpay")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sandbox.callback_delivery import Callback
 from sandbox.calls import World, new_id
 from sandbox.stripe_cards import Decline, Method
 
@@ -134,20 +135,23 @@ def save(world: World, item: dict[str, Any], *, parent: str = "") -> None:
     world.store.put(NAME, item["object"], item["id"], item, parent=parent)
 
 
-def tell(world: World, kind: str, item: dict[str, Any], *, request_id: str | None = None, key: str | None = None) -> None:
-    """Record the event that ``item`` is now like this; ``request_id`` and ``key`` name the request that made it so."""
-    save(
-        world,
-        {
-            "id": new_id("evt_3"),
-            "object": "event",
-            "api_version": API_VERSION,
-            "created": int(time.time()),
-            "data": {"object": item},
-            "livemode": False,
-            "pending_webhooks": 0,
-            "request": {"id": request_id, "idempotency_key": key},
-            "type": kind,
-        },
-        parent=kind,
-    )
+def tell(world: World, kind: str, item: dict[str, Any], *, request_id: str | None = None, key: str | None = None, **before: Any) -> None:
+    """
+    Record and send the event that ``item`` is now like this.
+
+    ``request_id`` and ``key`` name the request that made it so; ``before`` is what the changed attributes of an ``…updated`` event were.
+    """
+    identity = new_id("evt_3")
+    event = {
+        "id": identity,
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": int(time.time()),
+        "data": {"object": item} | ({"previous_attributes": before} if before else {}),
+        "livemode": False,
+        "pending_webhooks": 1 if world.callbacks.calling.url else 0,
+        "request": {"id": request_id, "idempotency_key": key},
+        "type": kind,
+    }
+    save(world, event, parent=kind)
+    world.callbacks.post(Callback(NAME, kind, identity, event))

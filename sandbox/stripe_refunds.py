@@ -31,17 +31,32 @@ def create(call: Call) -> Answer:
             f"Refund amount ({amount} {charge['currency']}) is greater than unrefunded amount on charge ({left} {charge['currency']})",
             param="amount",
         )
+    refund = give_back(call.world, charge, amount, reason=reason, metadata=metadata, request_id=call.request_id, key=call.key)
+    return shown(call, refund)
+
+
+def give_back(
+    world: World,
+    charge: dict[str, Any],
+    amount: int,
+    *,
+    reason: str | None,
+    metadata: dict[str, str],
+    request_id: str | None = None,
+    key: str | None = None,
+) -> dict[str, Any]:
+    """Refund ``amount`` minor units of a charge that has them left, and return the refund."""
     refunding = (method_called(charge["payment_method"]) or Method()).refunding
     status = "pending" if refunding is Refunding.PENDING_THEN_SUCCEEDS else "succeeded"
     refund = new_refund(charge, amount, status, reason=reason, metadata=metadata)
-    _give_back(call.world, charge, amount)
-    save(call.world, refund, parent=charge["payment_intent"])
-    _record(call.world, "stripe.refund", refund)
-    tell(call.world, "refund.created", refund, request_id=call.request_id, key=call.key)
-    tell(call.world, "charge.refunded", charge, request_id=call.request_id, key=call.key)
+    _move(world, charge, amount)
+    save(world, refund, parent=charge["payment_intent"])
+    _record(world, "stripe.refund", refund)
+    tell(world, "refund.created", refund, request_id=request_id, key=key)
+    tell(world, "charge.refunded", charge, request_id=request_id, key=key)
     if refunding is not Refunding.SUCCEEDS:
-        call.world.later(NAME, "refund", refund["id"])
-    return shown(call, refund)
+        world.later(NAME, "refund", refund["id"])
+    return refund
 
 
 def read(call: Call) -> Answer:
@@ -66,17 +81,23 @@ def settled(world: World, refund: dict[str, Any]) -> None:
         refund["status"] = "succeeded"
         refund.pop("pending_reason", None)
         save(world, refund)
-        tell(world, "refund.updated", refund)
-        return
-    refund.update(status="failed", failure_reason="unknown")
+        tell(world, "refund.updated", refund, status="pending")
+    elif refund["status"] == "succeeded":
+        failed(world, refund)
+
+
+def failed(world: World, refund: dict[str, Any], *, reason: str = "unknown") -> None:
+    """Let a refund fail, pending or succeeded; its money comes back to us."""
+    refund.pop("pending_reason", None)
+    refund.update(status="failed", failure_reason=reason)
     charge = world.store.get(NAME, "charge", refund["charge"]) or {}
-    _give_back(world, charge, -refund["amount"])
+    _move(world, charge, -refund["amount"])
     save(world, refund)
     _record(world, "stripe.refund_failed", refund)
     tell(world, "refund.failed", refund)
 
 
-def _give_back(world: World, charge: dict[str, Any], amount: int) -> None:
+def _move(world: World, charge: dict[str, Any], amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] >= charge["amount_captured"]
     save(world, charge)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,21 @@ import httpx
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio")
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """Where a sandbox calls back, ``url``/<provider>, and the secrets by provider; waits are quicker than the sandbox's own."""
+
+    url: str
+    secrets: Mapping[str, str]
+    wait_ms: str = "0-5"
+    retry_seconds: float = 0.05
+
+    def options(self, secrets_file: Path) -> list[str]:
+        secrets_file.write_text(json.dumps(dict(self.secrets)))
+        given = {"--webhooks-url": self.url, "--webhook-secrets": secrets_file, "--webhook-wait": self.wait_ms}
+        return [str(part) for pair in given.items() for part in pair] + ["--webhook-retry-seconds", str(self.retry_seconds)]
 
 
 class SandboxControl:
@@ -54,6 +71,39 @@ class SandboxControl:
     async def customer_approves(self, payment_id: str) -> None:
         """Do what the customer does on the bank's page."""
         (await self._client.post(f"/stripe/3ds/{payment_id}", data={"outcome": "approve"})).raise_for_status()
+
+    async def customer_fails(self, payment_id: str) -> None:
+        """Do what the customer does who does not manage to prove who it is."""
+        (await self._client.post(f"/stripe/3ds/{payment_id}", data={"outcome": "fail"})).raise_for_status()
+
+    async def world(self, path: str, **body: Any) -> dict[str, Any]:
+        """Do what people and the world do, e.g. ``world("stripe/payments/pi_…/dispute")``; returns what it is about."""
+        return dict(await self._post(path, body))
+
+    async def webhooks_misbehave(self, provider: str = "*", kind: str = "*", **how: Any) -> None:
+        """Order how deliveries go wrong; ``how`` is duplicate, delay, reorder, window, seed, early, drop, batch."""
+        await self._post("webhooks", {"provider": provider, "kind": kind, **how})
+
+    async def webhooks(self, provider: str | None = None, kind: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
+        """The last deliveries, oldest first, with body and headers as they were sent."""
+        return list((await self._get("webhooks", provider=provider, kind=kind, state=state))["deliveries"])
+
+    async def webhooks_waiting(self) -> int:
+        """How many deliveries are not over, also those that are withheld."""
+        return int((await self._get("webhooks"))["waiting"])
+
+    async def release_webhooks(self, provider: str | None = None, kind: str | None = None) -> int:
+        """Send what is withheld; returns how many."""
+        asked = {name: value for name, value in {"provider": provider, "kind": kind}.items() if value}
+        return int((await self._post("webhooks/release", asked))["released"])
+
+    async def redeliver_webhook(self, delivery_id: str) -> str:
+        """Send a past delivery again; returns the new one's id."""
+        return str((await self._post(f"webhooks/{delivery_id}/redeliver", {}))["id"])
+
+    async def forget_webhooks(self) -> None:
+        """Deliver as usual again; nothing is listed, waiting or withheld."""
+        (await self._client.delete("/_sandbox/webhooks")).raise_for_status()
 
     async def clear_faults(self) -> None:
         """Delete every fault; what hangs goes on."""
@@ -149,11 +199,13 @@ async def running_sandbox(
     settle_seconds: float = 0.2,
     allow_kill: Mapping[str, Path] | None = None,
     token: str | None = None,
+    webhooks: Webhooks | None = None,
 ) -> AsyncIterator[Sandbox]:
     """
     Run a sandbox on ``home`` and stop it afterwards.
 
-    Providers answer at once unless ``latency`` names milliseconds. The same ``home``, ``port`` and ``token`` start a dead one again.
+    Providers answer at once unless ``latency`` names milliseconds. The same ``home``, ``port`` and ``token`` start a dead one again. Nobody
+    is called back without ``webhooks``.
     """
     token = token or secrets.token_urlsafe(16)
     delays = dict.fromkeys(PROVIDERS, 0.0) | dict(latency or {})
@@ -162,6 +214,8 @@ async def running_sandbox(
     for role, file in (allow_kill or {}).items():
         command += ["--allow-kill", f"{role}={file}"]
     home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment on a local disk, in a test
+    if webhooks is not None:
+        command += webhooks.options(home / "webhook_secrets.json")
     with (home / "sandbox.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sandbox", *command),
