@@ -18,7 +18,6 @@ from sandbox.callback_control import CallbackControl
 from sandbox.callbacks import Callbacks, Calling
 from sandbox.calls import Provider, World
 from sandbox.control import Control
-from sandbox.deeds import Deeds
 from sandbox.effects import Effects
 from sandbox.executioner import Executioner
 from sandbox.handling import Reception
@@ -29,7 +28,9 @@ from sandbox.shippo_api import Shippo
 from sandbox.slack_api import Slack
 from sandbox.store import Store
 from sandbox.stripe_api import Stripe
+from sandbox.stripe_deeds import StripeDeeds
 from sandbox.twilio_api import Twilio
+from sandbox.world_deeds import WorldDeeds
 
 PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio)
 DEFAULT_LATENCY_MS = {provider.name: provider.latency_ms for provider in PROVIDERS}
@@ -77,7 +78,12 @@ def create_app(
     return Starlette(
         routes=[
             *Pages(reception, providers).routes(),
-            *Control(reception, providers, token, more=[*CallbackControl(callbacks).endpoints(), *Deeds(world).endpoints()]).routes(),
+            *Control(
+                reception,
+                providers,
+                token,
+                more=[*CallbackControl(callbacks).endpoints(), *StripeDeeds(world).endpoints(), *WorldDeeds(world).endpoints()],
+            ).routes(),
             *(Route(f"{one.prefix}/{{path:path}}", _answering(reception, one), methods=_METHODS) for one in providers.values()),
         ],
         lifespan=life,

@@ -172,15 +172,15 @@ class Callbacks:
             self._on_disk_from = rows[-1]["n"] + 1
 
     def _let_go(self, copy: _Copy) -> None:
-        if copy.rule.early:
-            delivery = self._delivery([copy.callback], [copy.number], self._address(copy.callback))
-            self._early.append(asyncio.create_task(self._attempt(delivery)))
+        wait = copy.rule.wait_seconds(self._chance.uniform(*self.calling.wait_seconds))
+        if copy.callback.provider == "sendgrid" and not copy.rule.early:
+            self._after(wait, partial(self._gather, copy))
             return
-        pass_on = self._gather if copy.callback.provider == "sendgrid" else self._enqueue
-        self._after(copy.rule.wait_seconds(self._chance.uniform(*self.calling.wait_seconds)), partial(pass_on, copy))
-
-    def _enqueue(self, copy: _Copy) -> None:
-        self._ready.put_nowait(self._delivery([copy.callback], [copy.number], self._address(copy.callback)))
+        delivery = self._delivery([copy.callback], [copy.number], self._address(copy.callback))
+        if copy.rule.early:
+            self._early.append(asyncio.create_task(self._attempt(delivery)))
+        else:
+            self._after(wait, partial(self._ready.put_nowait, delivery))
 
     def _gather(self, copy: _Copy) -> None:
         """Put SendGrid's events together that come at about the same time."""

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox import stripe_attempts
+from sandbox.callback_signing import iso
 from sandbox.calls import Provider
 from sandbox.handling import Reception
 from sandbox.stripe_objects import NAME as STRIPE
@@ -39,7 +40,7 @@ class Pages:
         ]
 
     async def overview(self, request: Request) -> Response:
-        """Show what lives where, the counts, and the latest effects by id."""
+        """Show what lives where, the counts, the latest effects by id, and the latest webhooks."""
         del request
         effects = self._reception.world.effects
         homes = "".join(
@@ -53,12 +54,21 @@ class Pages:
             f"<td>{escape(one['provider'])} {escape(one['kind'])}</td><td><code>{escape(one['id'])}</code></td></tr>"
             for one in effects.latest(_LATEST)
         )
+        told = "".join(
+            f"<tr><td>{escape(iso(one.at))}</td><td>{escape(one.first.provider)}</td>"
+            f"<td>{escape(', '.join(callback.kind for callback in one.callbacks))}</td><td>{one.state}</td><td>{one.attempts}</td>"
+            f"<td>{one.status or escape(one.error or '')}</td></tr>"
+            for one in self._reception.world.callbacks.deliveries()[:_LATEST]
+        )
+        address = self._reception.world.callbacks.calling.url
         body = (
             "<p>Rehearsal providers: everything here is play, no money moves and no mail leaves. Control lives below "
             "<code>/_sandbox/</code> and wants the token.</p>"
             f"<h2>What lives where</h2><table><tr><th>Provider</th><th>Path</th><th>Latency</th><th>Operations</th></tr>{homes}</table>"
             f"<h2>What really happened</h2><table><tr><th>Effect</th><th>Count</th></tr>{counts}</table>"
             f"<h2>Latest</h2><table><tr><th>No.</th><th>At</th><th>Effect</th><th>Id</th></tr>{latest}</table>"
+            f"<h2>Latest webhooks</h2><p>{f'They go to <code>{escape(address)}</code>.' if address else 'Nobody is called.'}</p>"
+            f"<table><tr><th>At</th><th>Provider</th><th>Kind</th><th>State</th><th>Attempts</th><th>Answer</th></tr>{told}</table>"
         )
         return HTMLResponse(_FRAME.format(title="Integration Hub sandbox", body=body))
 

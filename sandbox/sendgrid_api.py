@@ -1,5 +1,5 @@
 """
-SendGrid, rehearsed: takes mails and checks them as the v3 API does; nothing is delivered.
+SendGrid, rehearsed: takes mails and checks them as the v3 API does; nothing is delivered but the events that say so.
 
 Source: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from sandbox import sendgrid_events
 from sandbox.calls import Answer, Call, Operation, Provider, Rejected, new_id
 from sandbox.effects import subject_of
 
@@ -55,6 +56,7 @@ def _send(call: Call) -> Answer:
             "message_id": message_id,
             "from": mail["from"],
             "to": personalization["to"],
+            "recipients": [str(person["email"]) for field in ("to", "cc", "bcc") for person in _people(personalization.get(field))],
             "subject": personalization.get("subject") or mail.get("subject"),
             "content": mail.get("content"),
             "template_id": mail.get("template_id"),
@@ -63,6 +65,7 @@ def _send(call: Call) -> Answer:
         }
         call.store.put("sendgrid", "mail", identity, kept, parent=message_id)
         call.world.effects.record("sendgrid.mail", message_id, arguments)
+        sendgrid_events.follow(call.world, kept)
     return Answer(202, None, {"X-Message-Id": message_id})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.calls import Answer, Call, Operation, World
 from sandbox.shippo_objects import NAME, new_track, new_transaction, print_label, stamped
 from sandbox.shippo_shared import asynchronous, invalid, kept, page, public, reference, require
+from sandbox.shippo_tracks import sent_off, tell_transaction, track_of
 
 # A recipient here gets rates but no label; the code is one that Shippo passes on from USPS.
 NO_LABEL_ZIP = "00000"
@@ -37,6 +38,7 @@ def _buy(call: Call) -> Answer:
         _print(call.world, transaction, rate)
         answer = transaction
     call.store.put(NAME, "transaction", transaction["object_id"], transaction, parent=rate["object_id"])
+    tell_transaction(call.world, "transaction_created", answer)
     return Answer(201, answer)
 
 
@@ -58,6 +60,7 @@ def _void(call: Call) -> Answer:
     rate = call.store.get(NAME, "rate", transaction["rate"]) or {}
     transaction["status"] = "REFUNDPENDING"
     call.store.put(NAME, "transaction", transaction["object_id"], transaction)
+    tell_transaction(call.world, "transaction_updated", transaction)
     refund = kept(call, "refund", stamped(status="PENDING", transaction=transaction["object_id"]))
     call.world.effects.record("shippo.refund", refund["object_id"], transaction["metadata"], money=_price(rate))
     call.world.later(NAME, "refund", refund["object_id"])
@@ -69,10 +72,9 @@ def _track(call: Call) -> Answer:
     require(values, ("carrier", "tracking_number"))
     carrier, number = str(values["carrier"]), str(values["tracking_number"])
     status = _TEST_TRACKS.get(number) if carrier == "shippo" else None
-    if status is None:
-        known = (item for item in call.store.newest_first(NAME, "transaction") if item["tracking_number"] == number)
-        status = next((item["tracking_status"] for item in known), "UNKNOWN")
-    return Answer(201 if call.method == "POST" else 200, new_track(carrier, number, status, str(values.get("metadata") or "")))
+    track = track_of(call.world, number) if status is None else None
+    track = track or new_track(carrier, number, status or "UNKNOWN", str(values.get("metadata") or ""))
+    return Answer(201 if call.method == "POST" else 200, track)
 
 
 def _print(world: World, transaction: dict[str, Any], rate: dict[str, Any]) -> None:
@@ -88,6 +90,7 @@ def _print(world: World, transaction: dict[str, Any], rate: dict[str, Any]) -> N
         }
         return
     print_label(transaction, rate, base_url)
+    sent_off(world, transaction, rate["provider"].lower())
     world.effects.record("shippo.label", transaction["object_id"], transaction["metadata"] or shipment["metadata"], money=_price(rate))
 
 
@@ -101,11 +104,14 @@ def settled(world: World, what: str, identity: str) -> None:
         transaction = world.store.get(NAME, "transaction", identity) or {}
         _print(world, transaction, world.store.get(NAME, "rate", transaction["rate"]) or {})
         world.store.put(NAME, "transaction", identity, transaction)
+        tell_transaction(world, "transaction_updated", transaction)
         return
     refund = world.store.get(NAME, "refund", identity) or {}
     transaction = world.store.get(NAME, "transaction", refund["transaction"]) or {}
     world.store.put(NAME, "refund", identity, refund | {"status": "SUCCESS"})
-    world.store.put(NAME, "transaction", transaction["object_id"], transaction | {"status": "REFUNDED"})
+    transaction |= {"status": "REFUNDED"}
+    world.store.put(NAME, "transaction", transaction["object_id"], transaction)
+    tell_transaction(world, "transaction_updated", transaction)
 
 
 OPERATIONS = (

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from sandbox.calls import Answer, Call, Operation, Rejected, World
 from sandbox.effects import subject_of
+from sandbox.twilio_callbacks import tell_status
 
 NAME = "twilio"
 # Twilio's own magic numbers: https://www.twilio.com/docs/iam/test-credentials
@@ -31,6 +32,7 @@ _SENDERS = {
     "+15005550008": (429, 21611, "This 'From' number has exceeded the maximum number of queued messages"),
 }
 UNREACHABLE = "+15005553003"  # ours: taken and sent, and then the phone is off (30003)
+_ERRORS = {30003: "Unreachable destination handset"}
 _NUMBER = re.compile(r"^\+[1-9]\d{6,14}$")
 _REFERENCE = re.compile(r"\bRef (?P<subject>\S+)\.[a-z0-9]+\s*$")
 _LONGEST_BODY, _ONE_SEGMENT, _SEGMENT = 1600, 160, 153
@@ -97,6 +99,7 @@ def _send(call: Call) -> Answer:
     call.store.put(NAME, "message", sid, message, parent=account)
     reference = {"effect": effect_in(str(values.get("StatusCallback") or "")), "subject": about(values)}
     call.world.effects.record("twilio.text", sid, {name: value for name, value in reference.items() if value})
+    tell_status(call.world, _public(message), values.get("StatusCallback"))
     call.world.later(NAME, "sent", sid)
     return Answer(201, _public(message))
 
@@ -173,17 +176,30 @@ def _public(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def settled(world: World, status: str, sid: str) -> None:
-    """Move a message to ``sent``, and then to its end."""
+    """Move a message to ``sent``, and then to its end; nothing when the world was quicker."""
     message = world.store.get(NAME, "message", sid) or {}
-    now = format_datetime(datetime.now(UTC))
     if status == "sent":
-        message |= {"status": status, "date_sent": now, "date_updated": now}
-        world.later(NAME, "end", sid)
-    elif message["to"] == UNREACHABLE:
-        message |= {"status": "undelivered", "error_code": 30003, "error_message": "Unreachable destination handset", "date_updated": now}
-    else:
-        message |= {"status": "delivered", "date_updated": now}
+        if message["status"] in {"accepted", "queued"}:
+            became(world, sid, status)
+            world.later(NAME, "end", sid)
+    elif message["status"] == "sent" and message["to"] == UNREACHABLE:
+        became(world, sid, "undelivered", 30003)
+    elif message["status"] == "sent":
+        became(world, sid, "delivered")
+
+
+def became(world: World, sid: str, status: str, error_code: int | None = None) -> dict[str, Any] | None:
+    """Give a message a new status, tell it, and return the message; None when there is none."""
+    message = world.store.get(NAME, "message", sid)
+    if message is None:
+        return None
+    now = format_datetime(datetime.now(UTC))
+    message |= {"status": status, "date_updated": now, "error_code": error_code, "error_message": _ERRORS.get(error_code or 0)}
+    if message["date_sent"] is None and status not in {"queued", "sending", "canceled"}:
+        message["date_sent"] = now
     world.store.put(NAME, "message", sid, message)
+    tell_status(world, _public(message), message[_INTERNAL])
+    return _public(message)
 
 
 OPERATIONS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -81,6 +82,7 @@ async def until_over(sandbox: Sandbox, seconds: float = 5) -> list[dict[str, obj
     deadline = time.monotonic() + seconds
     while await sandbox.webhooks_waiting():
         assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
     return await sandbox.webhooks()
 
 

@@ -49,3 +49,48 @@ async def pay(sandbox: Sandbox, order: str, method: str = "pm_card_visa") -> dic
 def kinds(received: list[Received]) -> list[str]:
     """The types of Stripe's events, in the order they came."""
     return [json.loads(one.body)["type"] for one in received]
+
+
+def stripe_kinds(receiver: Receiver) -> list[str]:
+    """The types of the events that Stripe told so far, sorted."""
+    return sorted(kinds(receiver.to("stripe")))
+
+
+async def post(sandbox: Sandbox, path: str, key: str, **more: Any) -> dict[str, Any]:
+    """Call a rehearsal provider; ``key`` is the whole Authorization header."""
+    async with httpx.AsyncClient(base_url=sandbox.url, timeout=10, trust_env=False) as http:
+        answer = await http.post(path, headers={"Authorization": key}, **more)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json() if answer.content else {}
+    return found | {"X-Message-Id": answer.headers.get("X-Message-Id")}
+
+
+async def mail(sandbox: Sandbox, *addresses: str, order: str = "o-1") -> str:
+    """Send one mail to each address and return the message's id."""
+    message = {
+        "personalizations": [{"to": [{"email": address}]} for address in addresses],
+        "from": {"email": "shop@example.com"},
+        "subject": "Your order",
+        "content": [{"type": "text/plain", "value": "Thank you."}],
+        "custom_args": {"order_id": order, "effect": f"h:order:{order}:mail:1"},
+    }
+    return str((await post(sandbox, "/sendgrid/v3/mail/send", "Bearer SG.hub", json=message))["X-Message-Id"])
+
+
+async def label(sandbox: Sandbox, *, asynchronous: bool = False, zip_code: str = "10001") -> dict[str, Any]:
+    """Buy a label for order ``o-1`` and return the transaction."""
+    place = {"name": "A", "street1": "1 Main St", "city": "New York", "state": "NY", "zip": zip_code, "country": "US"}
+    parcel = {"length": "30", "width": "20", "height": "15", "distance_unit": "cm", "weight": "1500", "mass_unit": "g"}
+    key = "ShippoToken shippo_test_hub"
+    reference = "0123456789abcdef:order:o-1:label:1"
+    shipment = {"address_from": {**place, "zip": "94103"}, "address_to": place, "parcels": [parcel], "metadata": reference, "async": False}
+    rates = (await post(sandbox, "/shippo/shipments", key, json=shipment))["rates"]
+    return await post(sandbox, "/shippo/transactions", key, json={"rate": rates[0]["object_id"], "async": asynchronous})
+
+
+async def text(sandbox: Sandbox, to: str = "+14155550100", callback: str | None = None) -> dict[str, Any]:
+    """Send a text and return the message."""
+    account, token = f"AC{'0' * 32}", "rehearsal-token"
+    form = {"To": to, "From": "+14155550111", "Body": "Your order is on its way."} | ({"StatusCallback": callback} if callback else {})
+    basic = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
+    return await post(sandbox, f"/twilio/2010-04-01/Accounts/{account}/Messages.json", basic, data=form)
