@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,3 +96,8 @@ async def text(sandbox: Sandbox, to: str = "+14155550100", callback: str | None 
     form = {"To": to, "From": "+14155550111", "Body": "Your order is on its way."} | ({"StatusCallback": callback} if callback else {})
     basic = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
     return await post(sandbox, f"/twilio/2010-04-01/Accounts/{account}/Messages.json", basic, data=form)
+
+
+def hmac_hex(secret: str, signed: bytes) -> str:
+    """HMAC-SHA256 as hexadecimal digits, computed without the sandbox's help."""
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
