@@ -47,6 +47,9 @@ class ShippoAccount(ProviderAccount):
 
     api_key: SecretStr = Field(min_length=8, description="Private token (shippo_test_… or shippo_live_…).")
     base_url: str = Field(default="https://api.goshippo.com", description="Where the API lives.")
+    webhook_token_mode: bool = Field(
+        default=False, description="Webhooks show the secret as ?token=… in the URL instead of signing: weaker, for accounts without HMAC."
+    )
 
     @classmethod
     def kind_of_key(cls, key: str) -> Mode:

@@ -66,12 +66,16 @@ async def saved(provider: str) -> ProviderAccount | None:
 
 
 async def chosen(
-    keys: Mapping[str, str], fields: Mapping[str, Mapping[str, str | None]], rehearsal_keys: Mapping[str, str]
+    keys: Mapping[str, str],
+    fields: Mapping[str, Mapping[str, str | None]],
+    rehearsal_keys: Mapping[str, str],
+    rehearsal_webhooks: Mapping[str, SecretStr],
 ) -> list[Choice]:
     """
     Choose the account of every provider. Nothing is saved yet.
 
-    ``keys`` are the official ones that were given, ``fields`` what else was given for them.
+    ``keys`` are the official ones that were given, ``fields`` what else was given for them; ``rehearsal_webhooks`` is what the sandbox's
+    webhooks are verified with.
 
     Raises:
         Problem: A given key, or an account saved earlier, is not valid.
@@ -88,6 +92,7 @@ async def chosen(
         else:
             rehearsal: dict[str, Any] = {
                 "api_key": SecretStr(rehearsal_keys[provider]),
+                "webhook_secret": rehearsal_webhooks.get(provider),
                 "base_url": settings().sandbox_url + REHEARSAL_PATHS[provider],
                 **REHEARSAL_LIMITS,
                 **REHEARSAL_FIELDS.get(provider, {}),

@@ -21,6 +21,7 @@ from deployments.problems import Problem
 from hub.database import DatabaseNotChosen, schema_is_current
 from hub.errors import ProviderError
 from hub.identity import remembered_mode
+from hub.private_files import SECRETS_FOLDER, known
 from hub.settings import STACK_FILE, settings
 
 OFFICIAL = ("test", "live")
@@ -67,7 +68,7 @@ async def guarded_server() -> str:
     home = settings().home.expanduser().resolve()
     if instance.written_down(home) is None:
         return "no local stack is running; who runs the Prefect server guards it"
-    if secret_files.known(home, secret_files.ENCRYPTION_KEY) is None:
+    if known(home, secret_files.ENCRYPTION_KEY) is None:
         raise Problem(f"the encryption key is missing below {home}: stop the stack and start it with `hub up`.")
     url = f"{get_current_settings().api.url}/block_documents/filter"
     async with httpx.AsyncClient(timeout=10, trust_env=False) as stranger:
@@ -141,7 +142,7 @@ async def answers(path: str, which: str) -> str:
 async def private_files() -> str:
     """Nobody else on this machine can read our secrets."""
     home = settings().home.expanduser().resolve()
-    files = [path for path in (home / secret_files.FOLDER).glob("*") if path.is_file()]
+    files = [path for path in (home / SECRETS_FOLDER).glob("*") if path.is_file()]
     files += [path for path in (home / STACK_FILE, home / "sandbox" / "token") if path.exists()]
     loose = [path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077 or path.stat().st_uid != os.geteuid()]
     if loose:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deployments.problems import Problem
 from deployments.processes import end, marked
-from deployments.secret_files import write_private
+from hub.private_files import write_private
 from hub.settings import STACK_FILE
 
 

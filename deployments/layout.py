@@ -13,6 +13,7 @@ from deployments.databases import Databases
 from deployments.problems import Problem
 from deployments.processes import MARKER, stack_id
 from deployments.stack_settings import KEY_VARIABLES, GivenSettings, StackSettings
+from hub.private_files import SECRETS_FOLDER, known
 
 PROJECT = Path(__file__).resolve().parent.parent
 POOL, QUEUE, JANITOR_QUEUE = "hub", "default", "janitor"
@@ -102,7 +103,7 @@ def laid_out(home: Path, given: GivenSettings, wishes: StackSettings, *, free_po
     Raises:
         Problem: A port is in use, or an address is not on loopback.
     """
-    auth = secret_files.known(home, secret_files.AUTH_STRING)
+    auth = known(home, secret_files.AUTH_STRING)
     if free_ports:
         prefect_port, gateway_port, sandbox_port = ports.free_ports(3)
         return Layout(home, prefect_port, gateway_port, sandbox_port, given, auth)
@@ -130,7 +131,7 @@ def prepared(home: Path) -> Path:
     home = home.expanduser().resolve()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("logs", "run", "results", "prefect", "sandbox", secret_files.FOLDER):
+        for name in ("logs", "run", "results", "prefect", "sandbox", SECRETS_FOLDER):
             (home / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as refusal:
         raise Problem(f"The folder {home} cannot be used ({refusal.strerror}): choose another one with HUB_HOME.") from refusal

@@ -19,7 +19,7 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.filesystems import LocalFileSystem
 
-from deployments import accounts, secret_files
+from deployments import accounts, secret_files, webhook_secrets
 from deployments.declarations import deploy_all
 from deployments.enrolment import EXIT_NEEDS_AUTH
 from deployments.layout import PROJECT, RESULTS_BLOCK
@@ -68,13 +68,17 @@ async def _answering(client: PrefectClient, patience_seconds: float) -> None:
 async def _accounts(*, mixed: bool) -> None:
     home = settings().home
     wishes = StackSettings()
-    choices = await accounts.chosen(wishes.provider_keys(), wishes.provider_fields(), secret_files.rehearsal_keys(home))
+    rehearsal_keys = secret_files.rehearsal_keys(home)
+    verifying = webhook_secrets.verifying_secrets(home, rehearsal_keys)
+    choices = await accounts.chosen(wishes.provider_keys(), wishes.provider_fields(), rehearsal_keys, verifying)
     mode = accounts.must_agree(choices, mixed=mixed)
     try:
         await remember_mode(mode, even_if_different=mixed)
     except OtherMode as other:
         raise Problem(f"{str(other)[:1].upper()}{str(other)[1:]}.") from other
     await accounts.save(choices, guarded="PREFECT_API_AUTH_STRING" in os.environ)
+    if any(choice.mode == accounts.REHEARSAL for choice in choices):
+        await webhook_secrets.save_rehearsal_senders(verifying)
     await ensure_key(f"hub up {stack_id(home)}", secret_files.gateway_key(home))
     tell(modes={choice.provider: choice.mode for choice in choices})
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import httpx
 
-from deployments import secret_files
+from deployments import secret_files, webhook_secrets
 from deployments.databases import Databases
 from deployments.layout import POOL, PROJECT, Layout
 from deployments.ports import HOST
@@ -64,14 +64,19 @@ def gateway(layout: Layout, databases: Databases) -> Role:
 
 
 def sandbox(layout: Layout, databases: Databases) -> Role:
-    """The rehearsal providers. May kill the other roles, as faults of a rehearsal."""
+    """The rehearsal providers. May kill the other roles, as faults of a rehearsal, and call the gateway back."""
     killable = [f"{name}={layout.home / 'run' / f'{name}.pid'}" for name in ("worker", "prefect-server", "gateway", "sandbox", "database")]
     allowed = [part for one in killable for part in ("--allow-kill", one)]
     address = ("--host", HOST, "--port", str(layout.sandbox_port), "--home", str(layout.home / "sandbox"))
     return Role(
         name="sandbox",
         command=(sys.executable, "-m", "sandbox", *address, *allowed),
-        environment=layout.role_environment(databases) | {"HUB_SANDBOX_TOKEN": secret_files.sandbox_token(layout.home)},
+        environment=layout.role_environment(databases)
+        | {
+            "HUB_SANDBOX_TOKEN": secret_files.sandbox_token(layout.home),
+            "SANDBOX_WEBHOOKS_URL": f"{layout.gateway_url}/webhooks",
+            "SANDBOX_WEBHOOK_SECRETS_FILE": str(webhook_secrets.sandbox_file(layout.home, secret_files.rehearsal_keys(layout.home))),
+        },
         directory=PROJECT,
         ready=answers(f"{layout.sandbox_url}/_sandbox/health"),
     )

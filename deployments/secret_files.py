@@ -6,10 +6,10 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
-FOLDER = "secrets"
+from hub.private_files import SECRETS_FOLDER, kept, write_private
+
 ENCRYPTION_KEY, AUTH_STRING = "prefect_encryption_key", "prefect_auth_string"
 SANDBOX_TOKEN, REHEARSAL_KEYS, GATEWAY_KEY = "sandbox_token", "rehearsal_keys", "gateway_key"
 
@@ -20,21 +20,6 @@ _REHEARSAL_PREFIXES = {
     "slack": "xoxb-rehearsal-",
     "twilio": "rehearsal_twilio_",
 }
-
-
-def kept(home: Path, name: str, make: Callable[[], str]) -> str:
-    """The secret ``name``, made by ``make`` when it is asked for the first time."""
-    path = home / FOLDER / name
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, make())
-    return path.read_text().strip()
-
-
-def known(home: Path, name: str) -> str | None:
-    """The secret ``name`` if it was ever made."""
-    path = home / FOLDER / name
-    return path.read_text().strip() if path.exists() else None
 
 
 def encryption_key(home: Path) -> str:
@@ -63,15 +48,5 @@ def rehearsal_keys(home: Path) -> dict[str, str]:
     missing = {name: prefix + secrets.token_hex(12) for name, prefix in _REHEARSAL_PREFIXES.items() if name not in stored}
     if missing:  # all of them, or what an earlier version did not know
         stored |= missing
-        write_private(home / FOLDER / REHEARSAL_KEYS, json.dumps(stored))
+        write_private(home / SECRETS_FOLDER / REHEARSAL_KEYS, json.dumps(stored))
     return stored
-
-
-def write_private(path: Path, text: str) -> None:
-    """``path`` holds ``text``, complete or not at all, readable by its owner only."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -16,6 +16,7 @@ from rich.panel import Panel
 from deployments import secret_files
 from deployments.stack import Stack, local_stack
 from deployments.stack_settings import GivenSettings
+from hub.private_files import SECRETS_FOLDER
 
 
 async def up(*, mixed: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -66,7 +67,7 @@ def _summary(stack: Stack, seconds: float) -> str:
         f"[bold]Accounts[/]     {', '.join(f'{provider} {mode}' for provider, mode in stack.modes.items())}",
     ]
     if stack.layout.auth is not None:
-        secret = stack.home / secret_files.FOLDER / secret_files.AUTH_STRING
+        secret = stack.home / SECRETS_FOLDER / secret_files.AUTH_STRING
         lines.append(f"[bold]Sign in[/]      Prefect's UI asks for the text in {escape(str(secret))}")
     lines += ["", f"Up after {seconds:.0f} s. Try [bold]hub order place o-1[/] in another terminal; Ctrl-C stops everything."]
     return "\n".join(lines)

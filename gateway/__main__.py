@@ -14,11 +14,14 @@ from hub.settings import settings
 def main() -> None:
     """Serve the gateway where ``HUB_GATEWAY_URL`` says, or where the arguments do."""
     address = urlsplit(settings().gateway_url)
-    parser = argparse.ArgumentParser(prog="python -m gateway", description="The hub's gateway: orders in, state out.")
+    parser = argparse.ArgumentParser(prog="python -m gateway", description="The hub's gateway: webhooks and orders in, state out.")
     parser.add_argument("--host", default=address.hostname)
     parser.add_argument("--port", type=int, default=address.port)
+    parser.add_argument("--only", choices=["webhooks", "orders"], help="only this part, for a port of its own; by default both")
     options = parser.parse_args()
-    uvicorn.run(create_app(), host=options.host, port=options.port, access_log=False, server_header=False, timeout_graceful_shutdown=5)
+    uvicorn.run(
+        create_app(options.only), host=options.host, port=options.port, access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The gateway's application: its routes, its errors, and what it opens and closes."""
+"""The gateway's applications, for orders and for webhooks: their routes, their errors, and what they open and close."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 from fastapi import FastAPI, Request, status
@@ -14,31 +14,64 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import health, orders
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
+from gateway.webhooks import PATH, Door
 from hub.database import engine
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
 from hub.order_rows import NoSuchOrder
 from hub.per_loop import close_all
+from hub.settings import settings
 from hub.views import BadCursor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+Part = Literal["webhooks", "orders"]
 BODY_LIMIT_BYTES = 1024 * 1024
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    del app
-    await engine()
-    yield
-    await close_all()
+class Gateway:
+    """
+    Webhooks and everything else side by side; either can be left out, so that webhooks can have a port of their own.
+
+    Webhooks do not pass through FastAPI: it would take most of the time that they take.
+    """
+
+    def __init__(self, door: Door | None, api: ASGIApp) -> None:
+        self._door = door
+        self._webhooks = None if door is None else BodyLimit(door, limit_bytes=BODY_LIMIT_BYTES)
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end."""
+        if self._webhooks is not None and scope["type"] == "http" and scope["path"].startswith(PATH):
+            await self._webhooks(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
 
 
-def create_app() -> FastAPI:
-    """Return the gateway's application."""
-    app = FastAPI(title="Integration Hub", version="1", lifespan=_lifespan)
+def create_app(only: Part | None = None) -> Gateway:
+    """Return the gateway's application, or one that has only that part of it and ``/health``."""
+    door = None if only == "orders" else Door(settings().home.expanduser().resolve())
+    return Gateway(door, _api(door, with_orders=only != "webhooks"))
+
+
+def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(close_all)
+            await engine()
+            if door is not None:
+                await stack.enter_async_context(door.open())
+            yield
+
+    app = FastAPI(title="Integration Hub", version="1", lifespan=lifespan)
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
-    app.include_router(orders.router)
+    if with_orders:
+        app.include_router(orders.router)
     app.include_router(health.router)
     app.exception_handler(RequestValidationError)(invalid)
     for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):

@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         default=None, description="PostgreSQL for the hub, postgresql+asyncpg://…; without it `hub up` starts an embedded one."
     )
     gateway_url: str = Field(default="http://127.0.0.1:8600", description="Where the gateway listens and is reached.")
+    public_url: str | None = Field(
+        default=None, description="Address under which providers reach the gateway, https://…; by default HUB_GATEWAY_URL."
+    )
+    shippo_signature_header: str = Field(
+        default="Shippo-Auth-Signature", pattern=r"^[A-Za-z0-9-]+$", description="Header in which Shippo signs; its own sources disagree."
+    )
     sandbox_url: str = Field(default="http://127.0.0.1:8700", description="Where the rehearsal providers listen.")
     gateway_key: SecretStr | None = Field(default=None, description="Bearer key that the `hub` command uses at the gateway.")
     time_scale: float = Field(default=1, gt=0, le=100, description="All policy durations times this; below 1 for tests and demos.")
@@ -52,6 +58,11 @@ class Settings(BaseSettings):
     parcel: ParcelSize = Field(
         default=ParcelSize(length_cm=30, width_cm=20, height_cm=15, weight_g=1500), description="Size and weight of a parcel, as JSON."
     )
+
+    @property
+    def webhooks_base_url(self) -> str:
+        """Where providers find us, without a trailing slash and without ``/webhooks/…``; some sign this address."""
+        return (self.public_url or self.gateway_url).rstrip("/")
 
     @classmethod
     def settings_customise_sources(

@@ -40,8 +40,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running_gateway(home: Path, *, database_url: str, prefect_url: str | None = None) -> AsyncIterator[Gateway]:
-    """Run a gateway on ``home`` and stop it afterwards; without a ``prefect_url`` its Prefect is down."""
+async def running_gateway(
+    home: Path, *, database_url: str, prefect_url: str | None = None, public_url: str | None = None, only: str | None = None
+) -> AsyncIterator[Gateway]:
+    """Run a gateway, or ``only`` one part of it, on ``home`` and stop it afterwards; without a ``prefect_url`` its Prefect is down."""
     home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment on a local disk, in a test
     port, nobody = free_ports(2)
     url = f"http://127.0.0.1:{port}"
@@ -49,12 +51,13 @@ async def running_gateway(home: Path, *, database_url: str, prefect_url: str | N
         **os.environ,
         "HUB_HOME": str(home),
         "HUB_DATABASE_URL": database_url,
+        "HUB_PUBLIC_URL": public_url or "",
         "PREFECT_API_URL": prefect_url or f"http://127.0.0.1:{nobody}/api",
     }
     log_file = home / "gateway.log"
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway", "--host", "127.0.0.1", "--port", str(port)),
+            *(sys.executable, "-m", "gateway", "--host", "127.0.0.1", "--port", str(port), *(("--only", only) if only else ())),
             cwd=ROOT,
             env={**environment, "PREFECT_HOME": str(home / "prefect")},
             stdout=log,

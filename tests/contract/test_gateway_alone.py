@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from deployments.embedded_database import EmbeddedDatabase
 from deployments.examples import EXAMPLE_ORDER
 from deployments.ports import free_ports
 from hub.api_keys import add_key
 from tests.contract.gateway_process import running_gateway
-
-
-@pytest_asyncio.fixture
-async def silent_prefect() -> AsyncIterator[str]:
-    """The URL of something that takes every connection and never says a word."""
-    held: list[asyncio.StreamWriter] = []
-
-    async def listen(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        held.append(writer)
-
-    server = await asyncio.start_server(listen, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
-    server.close()
-    for writer in held:
-        writer.close()
-    await server.wait_closed()
 
 
 async def test_an_order_is_kept_at_once_while_prefect_says_nothing(

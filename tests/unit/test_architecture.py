@@ -43,6 +43,12 @@ MAY_NOT_IMPORT = {
     "gateway": OUTBOUND | {"prefect"},
     "sandbox": {"prefect", "stripe", "sendgrid", "slack_sdk"},
 }
+VERIFIERS = {
+    "gateway/openers/stripe_webhooks.py": "from stripe import WebhookSignature",
+    "gateway/openers/sendgrid_webhooks.py": "from sendgrid import EventWebhook",
+    "gateway/openers/slack_webhooks.py": "from slack_sdk.signature import Clock, SignatureVerifier",
+}
+"""The official verifiers of signatures speak to nobody; nothing else of an SDK comes into the gateway."""
 NOT_OURS = ("integration-hub", "integration_hub")
 
 
@@ -60,6 +66,11 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield "." * node.level + (node.module or "")
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"importlib.import_module", "import_module", "__import__"}:
             yield from (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
+
+
+def without_verifier(path: Path, tree: ast.Module) -> ast.Module:
+    allowed = VERIFIERS.get(path.relative_to(ROOT).as_posix())
+    return ast.Module([node for node in tree.body if ast.unparse(node) != allowed], [])
 
 
 def packages() -> list[Path]:
@@ -90,7 +101,7 @@ def test_only_accounts_speak_to_providers_and_our_words_need_no_prefect(package:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path, tree in modules(package)
-        for name in imports(tree)
+        for name in imports(without_verifier(path, tree))
         if name.partition(".")[0] in MAY_NOT_IMPORT[package]
     ]
 
