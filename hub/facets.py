@@ -1,5 +1,5 @@
 """
-How far an order is: four columns that only move forward, and the status that follows from them.
+How far an order is: five columns that only move forward, and the status that follows from them.
 
 Facts may come twice, late and in any order, so each facet has a rank and takes the highest it has heard of; ``status_of`` is a pure
 function of the result. Only a new attempt or a person's decision sets anything back.
@@ -23,7 +23,6 @@ class PaymentFacet(StrEnum):
     CANCELED = "canceled"
     PAID = "paid"
     REFUNDED = "refunded"
-    DISPUTED = "disputed"
 
 
 class ParcelFacet(StrEnum):
@@ -56,6 +55,15 @@ class HoldFacet(StrEnum):
     UNDONE = "undone"
 
 
+class DisputeFacet(StrEnum):
+    """Whether the customer's bank wants the money back, in rising rank. ``lost``: it has taken it."""
+
+    NONE = "none"
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
 class Status(StrEnum):
     """The words that people and programs outside use for how far an order is."""
 
@@ -78,22 +86,33 @@ class Status(StrEnum):
 
 
 class Facets(Frozen):
-    """An order's facets. ``refunded`` is the sum of distinct refunds, in minor units; ``attention`` says that a person has to look."""
+    """
+    An order's facets, its amounts in minor units; ``attention`` says that a person has to look.
+
+    ``refunded`` is the sum over distinct refunds, ``refunded_in_all`` the highest total that the provider has named. Either may be behind.
+    """
 
     attempt: int = 1
     amount: int = 0
     refunded: int = 0
+    refunded_in_all: int = 0
     payment: PaymentFacet = PaymentFacet.NONE
     parcel: ParcelFacet = ParcelFacet.NONE
     stock: StockFacet = StockFacet.NONE
     hold: HoldFacet = HoldFacet.NONE
+    dispute: DisputeFacet = DisputeFacet.NONE
     attention: bool = False
 
+    @property
+    def given_back(self) -> int:
+        """How much has gone back to the customer, as far as anybody has told."""
+        return max(self.refunded, self.refunded_in_all)
 
-Facet = TypeVar("Facet", PaymentFacet, ParcelFacet, StockFacet, HoldFacet)
+
+Facet = TypeVar("Facet", bound=StrEnum)
 
 
-def rank(facet: PaymentFacet | ParcelFacet | StockFacet | HoldFacet) -> int:
+def rank(facet: StrEnum) -> int:
     """Return the place of ``facet`` in its own order, from 0."""
     return list(type(facet)).index(facet)
 
@@ -116,19 +135,19 @@ _BY_PAYMENT = {
     PaymentFacet.FAILED: Status.PAYMENT_FAILED,
     PaymentFacet.CANCELED: Status.PAYMENT_FAILED,
     PaymentFacet.PAID: Status.PAID,
-    PaymentFacet.REFUNDED: Status.REFUNDED,
-    PaymentFacet.DISPUTED: Status.DISPUTED,
 }
 
 
 def status_of(facets: Facets) -> Status:
     """Return the one word for ``facets``; what weighs more comes first."""
+    if facets.dispute in (DisputeFacet.OPEN, DisputeFacet.LOST):
+        return Status.DISPUTED
     if facets.attention:
         return Status.NEEDS_ATTENTION
-    if facets.payment in (PaymentFacet.DISPUTED, PaymentFacet.REFUNDED) and facets.hold is not HoldFacet.UNDOING:
-        return _BY_PAYMENT[facets.payment]
     if facets.hold is HoldFacet.UNDOING:
         return Status.REFUNDING if rank(facets.payment) >= rank(PaymentFacet.PAID) else Status.CANCELLING
+    if facets.payment is PaymentFacet.REFUNDED:
+        return Status.REFUNDED
     if facets.hold is HoldFacet.UNDONE:
         return Status.CANCELLED
     if facets.stock is StockFacet.SHORT:

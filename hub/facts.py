@@ -1,23 +1,75 @@
 """
-What has happened to an order, in our words, and what it means to the order's facets.
+What has happened to an order, in our words. What it means to the order's facets stands in ``hub.progress``.
 
-A fact is recorded once: ``identity`` tells two facts of the same kind apart (a refund id, an attempt number), and a second one with the
-same identity is nothing new. ``after`` is pure, and the order in which facts arrive makes no difference to where it ends.
+A fact is recorded once: ``told_apart_by`` names what tells two facts of the same kind apart (a refund id, an attempt number), and a second
+one with the same identity is nothing new. Nothing personal is in a fact: no mail address, no phone number, no customer's name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, forward
-from hub.payments import NextAction
+from hub.message_facts import ButtonPressed, DeploymentMoved, MessageMoved, Unwanted
+from hub.parcel_facts import Delivered, DeliveryFailed, InTransit, LabelBought, LabelRefused, LabelVoided, Packed, PickedUp, Returned
+from hub.payment_facts import (
+    DisputeClosed,
+    DisputeOpened,
+    PaymentCanceled,
+    PaymentFailed,
+    PaymentProcessing,
+    PaymentSettled,
+    PaymentWaits,
+    RefundedInAll,
+    RefundFailed,
+    RefundPending,
+    RefundSettled,
+)
 from hub.values import Frozen
+
+__all__ = [
+    "Announced",
+    "AttentionNeeded",
+    "ButtonPressed",
+    "Delivered",
+    "DeliveryFailed",
+    "DeploymentMoved",
+    "DisputeClosed",
+    "DisputeOpened",
+    "Fact",
+    "InTransit",
+    "LabelBought",
+    "LabelRefused",
+    "LabelVoided",
+    "MessageMoved",
+    "Packed",
+    "PaymentCanceled",
+    "PaymentFailed",
+    "PaymentProcessing",
+    "PaymentSettled",
+    "PaymentWaits",
+    "PickedUp",
+    "RefundFailed",
+    "RefundPending",
+    "RefundSettled",
+    "RefundedInAll",
+    "Returned",
+    "StockReleased",
+    "StockReserved",
+    "StockShort",
+    "UndoBegun",
+    "UndoFinished",
+    "Unwanted",
+    "identity_of",
+    "of_attempt",
+]
 
 
 class StockReserved(Frozen):
     """The goods are set aside."""
+
+    told_apart_by: ClassVar = ("attempt",)
 
     kind: Literal["stock reserved"] = "stock reserved"
     attempt: int
@@ -25,6 +77,8 @@ class StockReserved(Frozen):
 
 class StockShort(Frozen):
     """There is not enough of ``products``; nothing was set aside."""
+
+    told_apart_by: ClassVar = ("attempt",)
 
     kind: Literal["out of stock"] = "out of stock"
     attempt: int
@@ -34,82 +88,16 @@ class StockShort(Frozen):
 class StockReleased(Frozen):
     """The goods are back on the shelf."""
 
+    told_apart_by: ClassVar = ("attempt",)
+
     kind: Literal["stock released"] = "stock released"
     attempt: int
 
 
-class PaymentWaits(Frozen):
-    """The customer has to do something before the payment can go on."""
-
-    kind: Literal["payment waits for the customer"] = "payment waits for the customer"
-    attempt: int
-    payment_id: str
-    next_action: NextAction
-
-
-class PaymentProcessing(Frozen):
-    """The payment is under way and settles later."""
-
-    kind: Literal["payment processing"] = "payment processing"
-    attempt: int
-    payment_id: str
-
-
-class PaymentSettled(Frozen):
-    """The customer has paid ``amount`` minor units."""
-
-    kind: Literal["payment settled"] = "payment settled"
-    attempt: int
-    payment_id: str
-    charge_id: str | None
-    amount: int
-    currency: str
-
-
-class PaymentFailed(Frozen):
-    """The payment was refused; ``code`` is the provider's, e.g. ``generic_decline``."""
-
-    kind: Literal["payment failed"] = "payment failed"
-    attempt: int
-    payment_id: str | None
-    code: str
-
-
-class PaymentCanceled(Frozen):
-    """The payment was called off before any money moved."""
-
-    kind: Literal["payment canceled"] = "payment canceled"
-    attempt: int
-    payment_id: str
-
-
-class RefundSettled(Frozen):
-    """``amount`` minor units went back to the customer."""
-
-    kind: Literal["refund settled"] = "refund settled"
-    refund_id: str
-    amount: int
-    currency: str
-
-
-class LabelBought(Frozen):
-    """The carrier has sold us a label."""
-
-    kind: Literal["label bought"] = "label bought"
-    label_id: str
-    tracking_number: str
-
-
-class LabelRefused(Frozen):
-    """No carrier takes this parcel; ``code`` is the carrier's or ours."""
-
-    kind: Literal["label refused"] = "label refused"
-    attempt: int
-    code: str
-
-
 class Announced(Frozen):
     """The customer and the team were told that the order is on its way, as far as they could be."""
+
+    told_apart_by: ClassVar = ()
 
     kind: Literal["announced"] = "announced"
     missed: tuple[str, ...] = ()
@@ -118,6 +106,8 @@ class Announced(Frozen):
 class UndoBegun(Frozen):
     """The order is being undone; ``because`` is for people, without personal data."""
 
+    told_apart_by: ClassVar = ()
+
     kind: Literal["undoing"] = "undoing"
     because: str
 
@@ -125,11 +115,15 @@ class UndoBegun(Frozen):
 class UndoFinished(Frozen):
     """Everything that was done for the order is undone."""
 
+    told_apart_by: ClassVar = ()
+
     kind: Literal["undone"] = "undone"
 
 
 class AttentionNeeded(Frozen):
     """A person has to look; ``reason`` says at what."""
+
+    told_apart_by: ClassVar = ("epoch",)
 
     kind: Literal["needs attention"] = "needs attention"
     epoch: int
@@ -137,72 +131,51 @@ class AttentionNeeded(Frozen):
 
 
 Fact = Annotated[
-    StockReserved
-    | StockShort
-    | StockReleased
-    | PaymentWaits
-    | PaymentProcessing
-    | PaymentSettled
-    | PaymentFailed
-    | PaymentCanceled
-    | RefundSettled
-    | LabelBought
-    | LabelRefused
-    | Announced
-    | UndoBegun
-    | UndoFinished
-    | AttentionNeeded,
+    (
+        StockReserved
+        | StockShort
+        | StockReleased
+        | PaymentWaits
+        | PaymentProcessing
+        | PaymentSettled
+        | PaymentFailed
+        | PaymentCanceled
+        | RefundPending
+        | RefundSettled
+        | RefundFailed
+        | RefundedInAll
+        | DisputeOpened
+        | DisputeClosed
+        | LabelBought
+        | LabelRefused
+        | LabelVoided
+        | Announced
+        | Packed
+        | PickedUp
+        | InTransit
+        | Delivered
+        | Returned
+        | DeliveryFailed
+        | MessageMoved
+        | Unwanted
+        | ButtonPressed
+        | DeploymentMoved
+        | UndoBegun
+        | UndoFinished
+        | AttentionNeeded
+    ),
     Field(discriminator="kind"),
 ]
 
-_IDENTITY = ("refund_id", "payment_id", "label_id", "attempt", "epoch")
-
 
 def identity_of(fact: Fact) -> str:
-    """Return what tells ``fact`` apart from others of its kind about the same order."""
-    data: dict[str, Any] = fact.model_dump(mode="json")
-    return ":".join(str(data[name]) for name in _IDENTITY if data.get(name) is not None)
+    """Return what tells ``fact`` apart from others of its kind about the same subject."""
+    values = (getattr(fact, name) for name in fact.told_apart_by)
+    return ":".join(str(value) for value in values if value is not None)
 
 
-_PAYMENT: dict[type[Frozen], PaymentFacet] = {
-    PaymentWaits: PaymentFacet.AWAITS_CUSTOMER,
-    PaymentProcessing: PaymentFacet.PROCESSING,
-    PaymentFailed: PaymentFacet.FAILED,
-    PaymentCanceled: PaymentFacet.CANCELED,
-    PaymentSettled: PaymentFacet.PAID,
-}
-_STOCK: dict[type[Frozen], StockFacet] = {
-    StockShort: StockFacet.SHORT,
-    StockReserved: StockFacet.RESERVED,
-    StockReleased: StockFacet.RELEASED,
-}
-_PARCEL: dict[type[Frozen], ParcelFacet] = {
-    LabelBought: ParcelFacet.LABELLED,
-    LabelRefused: ParcelFacet.REFUSED,
-    Announced: ParcelFacet.ANNOUNCED,
-}
-_HOLD: dict[type[Frozen], HoldFacet] = {UndoBegun: HoldFacet.UNDOING, UndoFinished: HoldFacet.UNDONE}
-
-
-def after(facets: Facets, fact: Fact) -> Facets:
-    """
-    Return the facets once ``fact``, heard for the first time, is taken in.
-
-    What happened to an older attempt's payment or stock is recorded but moves nothing.
-    """
-    kind = type(fact)
-    if getattr(fact, "attempt", facets.attempt) != facets.attempt:
-        return facets
-    if isinstance(fact, AttentionNeeded):
-        return facets.model_copy(update={"attention": True})
-    if isinstance(fact, RefundSettled):
-        refunded = facets.refunded + fact.amount
-        payment = forward(facets.payment, PaymentFacet.REFUNDED) if refunded >= facets.amount else facets.payment
-        return facets.model_copy(update={"refunded": refunded, "payment": payment})
-    if kind in _PAYMENT:
-        return facets.model_copy(update={"payment": forward(facets.payment, _PAYMENT[kind])})
-    if kind in _STOCK:
-        return facets.model_copy(update={"stock": forward(facets.stock, _STOCK[kind])})
-    if kind in _PARCEL:
-        return facets.model_copy(update={"parcel": forward(facets.parcel, _PARCEL[kind])})
-    return facets.model_copy(update={"hold": forward(facets.hold, _HOLD[kind])})
+def of_attempt(fact: Fact, attempt: int) -> Fact:
+    """Return ``fact`` as one about this attempt's payment, if nobody knew so far which one it is about."""
+    if getattr(fact, "attempt", attempt) is None:
+        return fact.model_copy(update={"attempt": attempt})
+    return fact

@@ -15,6 +15,7 @@ from hub.facets import Facets, Status, status_of
 from hub.facts import StockReleased
 from hub.order_rows import facets_of, locked, record, write_facets
 from hub.orders import OrderRequest, differences
+from hub.progress import anew
 from hub.stock import put_back
 from hub.tables import HubIdentity, OrderRow
 
@@ -142,6 +143,7 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
             raise NoNewAttempt(order_id, f"it is {row.status}, and only payment_failed and out_of_stock can be tried anew")
         if await put_back(session, order_id, row.attempt):  # a run died, or was overtaken, before it could
             await record(session, row, StockReleased(attempt=row.attempt), source="person")
+        facets = anew(facets_of(row), attempt)
         row.attempt = attempt
         row.epoch += 1
         row.payment_method = payment_method or row.payment_method
@@ -151,7 +153,7 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
         row.resume_at = now
         row.runs_without_progress = 0
         row.progressed_at = now
-        write_facets(row, Facets(attempt=attempt, amount=row.amount, refunded=row.refunded))
+        write_facets(row, facets)
 
 
 async def go_on(order_id: str) -> None:

@@ -10,26 +10,32 @@ from sqlalchemy import bindparam, func, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, status_of
+from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, status_of
 from hub.facts import (
     Announced,
-    AttentionNeeded,
+    Delivered,
     Fact,
+    InTransit,
     LabelBought,
     LabelRefused,
+    Packed,
     PaymentCanceled,
     PaymentFailed,
     PaymentProcessing,
     PaymentSettled,
     PaymentWaits,
+    PickedUp,
+    RefundedInAll,
+    RefundSettled,
+    Returned,
     StockShort,
     UndoBegun,
     UndoFinished,
-    after,
     identity_of,
 )
 from hub.orders import Order, OrderRequest
 from hub.payments import NextAction
+from hub.progress import after, attention_for
 from hub.tables import HubIdentity, OrderRow, metadata
 
 if TYPE_CHECKING:
@@ -66,10 +72,12 @@ def facets_of(row: OrderRow) -> Facets:
         attempt=row.attempt,
         amount=row.amount,
         refunded=row.refunded,
+        refunded_in_all=row.refunded_in_all,
         payment=PaymentFacet(row.payment),
         parcel=ParcelFacet(row.parcel),
         stock=StockFacet(row.stock),
         hold=HoldFacet(row.hold),
+        dispute=DisputeFacet(row.dispute),
         attention=row.attention is not None,
     )
 
@@ -77,7 +85,8 @@ def facets_of(row: OrderRow) -> Facets:
 def write_facets(row: OrderRow, facets: Facets) -> None:
     """Put ``facets`` and the status that follows from them into the row."""
     row.payment, row.parcel, row.stock, row.hold = facets.payment, facets.parcel, facets.stock, facets.hold
-    row.refunded = facets.refunded
+    row.dispute = facets.dispute
+    row.refunded, row.refunded_in_all = facets.refunded, facets.refunded_in_all
     row.status = status_of(facets)
 
 
@@ -122,13 +131,10 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
     at = added.scalar_one_or_none()
     if at is None:
         return False
-    before = facets_of(row)
-    write_facets(row, after(before, fact))
-    if isinstance(fact, AttentionNeeded):
-        row.attention = fact.reason
-        row.status = status_of(facets_of(row))
-    if facets_of(row) != before:
-        note(row, fact)
+    facets, reason = after(facets_of(row), fact), attention_for(fact)
+    row.attention = reason or row.attention
+    write_facets(row, facets)
+    note(row, fact)
     row.progressed_at = at
     row.runs_without_progress = 0
     if source != "run":
@@ -139,37 +145,70 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
 
 
 def note(row: OrderRow, fact: Fact) -> None:
-    """Write what people ask for first into columns of its own; only facts that moved a facet count, in whatever order they came."""
+    """
+    Write what people ask for first into columns of its own: ids, what the customer has to do, and a message that fits the status.
+
+    Whatever the order of facts, it ends alike: an older attempt's say nothing here, and a message only stands for the status it explains.
+    """
+    if getattr(fact, "attempt", row.attempt) != row.attempt:
+        return
     match fact:
-        case StockShort():
-            row.message = f"out of stock: {', '.join(fact.products)}; nothing was charged"
         case PaymentWaits():
             row.payment_id, row.next_action = fact.payment_id, fact.next_action.model_dump()
-            row.message = "the customer has to confirm the payment, see nextAction"
-        case PaymentProcessing():
-            row.payment_id, row.message = fact.payment_id, "the payment is being processed and settles later"
+        case PaymentProcessing() | PaymentCanceled():
+            row.payment_id = fact.payment_id
         case PaymentFailed():
             row.payment_id = fact.payment_id or row.payment_id
-            row.message = f"the payment was declined ({fact.code}); no label was bought"
-        case PaymentCanceled():
-            row.message = "the payment was canceled before any money moved"
         case PaymentSettled():
-            row.payment_id, row.charge_id, row.next_action = fact.payment_id, fact.charge_id, None
-            row.message = "paid"
+            row.payment_id, row.charge_id = fact.payment_id, fact.charge_id or row.charge_id
         case LabelBought():
-            row.tracking_number, row.message = fact.tracking_number, "paid, and the label is bought"
-        case LabelRefused():
-            row.message = f"no carrier takes the parcel ({fact.code})"
-        case Announced():
-            row.message = "confirmed" + (f"; not told yet: {', '.join(fact.missed)}" if fact.missed else "")
-        case UndoBegun():
-            row.message = f"being undone: {fact.because}"
-        case UndoFinished():
-            row.message = row.message.replace("being undone", "undone", 1)
-        case AttentionNeeded():
-            row.message = f"needs attention: {fact.reason}"
+            row.tracking_number = row.tracking_number or fact.tracking_number
         case _:
             pass
+    if row.payment != PaymentFacet.AWAITS_CUSTOMER:
+        row.next_action = None
+    explained, message = _message(row, fact)
+    if row.status in explained:
+        row.message = message
+
+
+def _message(row: OrderRow, fact: Fact) -> tuple[tuple[Status, ...], str]:  # noqa: C901, PLR0911, PLR0912 - one sentence per fact
+    """Return the statuses that ``fact`` explains, and the sentence that does."""
+    if (reason := attention_for(fact)) is not None:
+        return (Status.NEEDS_ATTENTION, Status.DISPUTED), f"needs attention: {reason}"
+    match fact:
+        case StockShort():
+            return (Status.OUT_OF_STOCK,), f"out of stock: {', '.join(fact.products)}; nothing was charged"
+        case PaymentWaits() if row.payment == PaymentFacet.AWAITS_CUSTOMER:
+            return (Status.AWAITING_PAYMENT,), "the customer has to confirm the payment, see nextAction"
+        case PaymentProcessing():
+            return (Status.AWAITING_PAYMENT,), "the payment is being processed and settles later"
+        case PaymentFailed() if row.payment == PaymentFacet.FAILED:
+            return (Status.PAYMENT_FAILED,), f"the payment was declined ({fact.code}); no label was bought"
+        case PaymentCanceled():
+            return (Status.PAYMENT_FAILED,), "the payment was canceled before any money moved"
+        case PaymentSettled() | LabelBought():
+            return (Status.PAID,), "paid, and the label is bought" if row.tracking_number else "paid"
+        case LabelRefused():
+            return (Status.PAID,), f"no carrier takes the parcel ({fact.code})"
+        case Announced():
+            return (Status.CONFIRMED,), "confirmed" + (f"; not told yet: {', '.join(fact.missed)}" if fact.missed else "")
+        case Packed():
+            return (Status.PACKED,), "packed"
+        case PickedUp() | InTransit():
+            return (Status.IN_TRANSIT,), "the parcel is on its way"
+        case Delivered():
+            return (Status.DELIVERED,), "the parcel was delivered"
+        case Returned():
+            return (Status.RETURNED,), "the parcel comes back, or is back"
+        case RefundSettled() | RefundedInAll() if row.hold == HoldFacet.NONE:
+            return (Status.REFUNDED,), "the whole payment was given back"
+        case UndoBegun():
+            return tuple(Status), f"being undone: {fact.because}"
+        case UndoFinished():
+            return tuple(Status), row.message.replace("being undone", "undone", 1)
+        case _:
+            return (), ""
 
 
 async def hub_identity(session: AsyncSession) -> HubIdentity:

@@ -22,6 +22,8 @@ from hub.facts import (
     PaymentProcessing,
     PaymentSettled,
     PaymentWaits,
+    RefundFailed,
+    RefundPending,
     RefundSettled,
 )
 from hub.messages import PostedMessage, SentMail
@@ -106,13 +108,15 @@ def _cancellation_means(attempt: int, payment: Payment) -> Outcome:
     return Outcome(EffectState.DONE, payment.payment_id, _payment_means(attempt, payment).fact)
 
 
-def _refund_means(_attempt: int, refund: Refund) -> Outcome:
+def _refund_means(attempt: int, refund: Refund) -> Outcome:
     if refund.status is RefundStatus.SUCCEEDED:
-        fact = RefundSettled(refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
-        return Outcome(EffectState.DONE, refund.refund_id, fact)
+        settled = RefundSettled(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
+        return Outcome(EffectState.DONE, refund.refund_id, settled)
     if refund.status is RefundStatus.PENDING:
-        return Outcome(EffectState.PENDING, refund.refund_id)
-    return Outcome(EffectState.REFUSED, refund.refund_id, code="refund_failed")
+        pending = RefundPending(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
+        return Outcome(EffectState.PENDING, refund.refund_id, pending)
+    failed = RefundFailed(attempt=attempt, refund_id=refund.refund_id, code="refund_failed")
+    return Outcome(EffectState.REFUSED, refund.refund_id, failed, code=failed.code)
 
 
 def _label_means(_attempt: int, label: Label) -> Outcome:
@@ -145,7 +149,7 @@ def _may_pay(facets: Facets) -> bool:
 
 
 def _may_ship(facets: Facets) -> bool:
-    return facets.hold is HoldFacet.NONE and facets.payment is PaymentFacet.PAID and facets.parcel is ParcelFacet.NONE
+    return facets.hold is HoldFacet.NONE and facets.payment is PaymentFacet.PAID and facets.parcel is not ParcelFacet.REFUSED
 
 
 def _is_labelled(facets: Facets) -> bool:
@@ -157,7 +161,7 @@ def _is_being_undone(facets: Facets) -> bool:
 
 
 def _may_give_back(facets: Facets) -> bool:
-    return facets.hold is HoldFacet.UNDOING and facets.payment is PaymentFacet.PAID
+    return facets.hold is HoldFacet.UNDOING and rank(facets.payment) >= rank(PaymentFacet.PAID)  # the webhook may know of the refund first
 
 
 def _has_failed(facets: Facets) -> bool:

@@ -3,74 +3,38 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, forward, rank, status_of
+from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, forward, rank, status_of
 from hub.facts import (
-    Announced,
     AttentionNeeded,
+    Delivered,
+    DeliveryFailed,
+    DisputeClosed,
+    DisputeOpened,
     Fact,
-    LabelBought,
-    LabelRefused,
-    PaymentCanceled,
-    PaymentFailed,
-    PaymentProcessing,
+    LabelVoided,
+    Packed,
     PaymentSettled,
-    PaymentWaits,
+    RefundedInAll,
+    RefundFailed,
     RefundSettled,
-    StockReleased,
-    StockReserved,
-    StockShort,
-    UndoBegun,
-    UndoFinished,
-    after,
-    identity_of,
+    Returned,
+    of_attempt,
 )
-from hub.payments import NextAction
+from hub.progress import after, anew, attention_for
+from tests.unit.drawn_facts import AMOUNT, BY_KIND, REFUNDS, USD, attempts, facts, known_as
 
-AMOUNT = 10_000
-FACETS = (PaymentFacet, ParcelFacet, StockFacet, HoldFacet)
+FACETS = (PaymentFacet, ParcelFacet, StockFacet, HoldFacet, DisputeFacet)
 COMBINATIONS = [
-    Facets(payment=payment, parcel=parcel, stock=stock, hold=hold, attention=attention)
-    for payment, parcel, stock, hold, attention in product(*FACETS, (False, True))
+    Facets(payment=payment, parcel=parcel, stock=stock, hold=hold, dispute=dispute, attention=attention)
+    for payment, parcel, stock, hold, dispute, attention in product(*FACETS, (False, True))
 ]
-
-attempts = st.integers(1, 3)
-payment_ids = st.sampled_from(["pi_1", "pi_2"])
-facts: st.SearchStrategy[Fact] = st.one_of(
-    st.builds(StockReserved, attempt=attempts),
-    st.builds(StockShort, attempt=attempts, products=st.just(("prod-123",))),
-    st.builds(StockReleased, attempt=attempts),
-    st.builds(PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.just(NextAction(type="redirect_to_url"))),
-    st.builds(PaymentProcessing, attempt=attempts, payment_id=payment_ids),
-    st.builds(
-        PaymentSettled, attempt=attempts, payment_id=payment_ids, charge_id=st.none(), amount=st.just(AMOUNT), currency=st.just("usd")
-    ),
-    st.builds(PaymentFailed, attempt=attempts, payment_id=payment_ids | st.none(), code=st.just("generic_decline")),
-    st.builds(PaymentCanceled, attempt=attempts, payment_id=payment_ids),
-    st.builds(
-        RefundSettled,
-        refund_id=st.sampled_from(["re_1", "re_2", "re_3"]),
-        amount=st.sampled_from([1, 4_000, 6_000, AMOUNT]),
-        currency=st.just("usd"),
-    ),
-    st.builds(LabelBought, label_id=st.sampled_from(["l_1", "l_2"]), tracking_number=st.just("1Z")),
-    st.builds(LabelRefused, attempt=attempts, code=st.just("no_rates")),
-    st.builds(Announced, missed=st.just(())),
-    st.builds(UndoBegun, because=st.just("the label was refused")),
-    st.builds(UndoFinished),
-    st.builds(AttentionNeeded, epoch=st.integers(1, 2), reason=st.just("nobody knows")),
-)
-
-
-def known_as(fact: Fact) -> tuple[str, str]:
-    return fact.kind, identity_of(fact)
-
-
-histories = st.lists(facts, max_size=12, unique_by=known_as)
+histories = st.lists(facts, max_size=14)
 
 
 def stages(history: list[Fact], attempt: int) -> list[Facets]:
@@ -99,27 +63,124 @@ def test_any_order_and_any_repetition_of_the_same_facts_give_the_same_order(hist
 @given(history=histories, attempt=attempts)
 def test_no_fact_ever_sets_a_facet_back(history: list[Fact], attempt: int) -> None:
     for earlier, later in zip(stages(history, attempt), stages(history, attempt)[1:], strict=False):
-        for name in ("payment", "parcel", "stock", "hold"):
+        for name in ("payment", "parcel", "stock", "hold", "dispute"):
             assert rank(getattr(later, name)) >= rank(getattr(earlier, name))
         assert later.refunded >= earlier.refunded
+        assert later.refunded_in_all >= earlier.refunded_in_all
         assert later.attention >= earlier.attention
 
 
 @given(history=histories, attempt=attempts)
-def test_what_happened_to_another_attempts_payment_or_stock_moves_nothing(history: list[Fact], attempt: int) -> None:
+def test_what_happened_to_another_attempts_payment_or_stock_moves_nothing_but_may_call_a_person(history: list[Fact], attempt: int) -> None:
     mine = [fact for fact in history if getattr(fact, "attempt", attempt) == attempt]
 
-    assert stages(history, attempt)[-1] == stages(mine, attempt)[-1]
+    everything = stages(history, attempt)[-1]
+
+    assert everything.model_copy(update={"attention": False}) == stages(mine, attempt)[-1].model_copy(update={"attention": False})
+    assert everything.attention == any(attention_for(fact) for fact in history)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["re_1", "re_2", "re_3"]), st.integers(1, AMOUNT)), unique_by=lambda refund: refund[0]))
-def test_refunded_is_the_sum_over_distinct_refunds_and_all_of_it_is_a_refunded_order(refunds: list[tuple[str, int]]) -> None:
-    paid: list[Fact] = [PaymentSettled(attempt=1, payment_id="pi_1", charge_id=None, amount=AMOUNT, currency="usd")]
-    back: list[Fact] = [RefundSettled(refund_id=name, amount=amount, currency="usd") for name, amount in refunds]
-    end = stages(paid + back + back, 1)[-1]
+@st.composite
+def lives(draw: st.DrawFn) -> tuple[list[Fact], list[Fact | int]]:
+    """The same facts twice: each time shuffled among the new attempts, but none before the attempt that it is about."""
+    history = draw(histories)
+    both = []
+    for _ in range(2):
+        again = draw(st.lists(st.sampled_from(history), max_size=4)) if history else []
+        both.append(draw(st.permutations([*history, *again, 0, 0])))
+    return both[0], both[1]
 
-    assert end.refunded == sum(amount for _, amount in refunds)
+
+def lived(mixed: list[Fact | int]) -> Facets:
+    """The facets at the end of three attempts; 0 stands for the beginning of the next one."""
+    now, seen, early = Facets(amount=AMOUNT), set(), []
+    waiting = list(mixed)
+    while waiting:
+        fact = waiting.pop(0)
+        if isinstance(fact, int):
+            now = anew(now, now.attempt + 1)
+            waiting, early = early + waiting, []
+        elif getattr(fact, "attempt", 0) > now.attempt:
+            early.append(fact)
+        elif known_as(fact) not in seen:
+            seen.add(known_as(fact))
+            now = after(now, fact)
+    return now
+
+
+@given(lives())
+def test_however_facts_and_attempts_are_mixed_the_order_ends_the_same(both: tuple[list[Fact | int], list[Fact | int]]) -> None:
+    one, other = lived(both[0]), lived(both[1])
+
+    assert one == other
+    assert status_of(one) == status_of(other)
+
+
+@given(st.permutations([RefundSettled(refund_id=name, **REFUNDS[name], **USD) for name in REFUNDS]), attempts)
+def test_refunded_is_the_sum_over_distinct_refunds_of_this_attempts_payment(refunds: list[Fact], attempt: int) -> None:
+    paid: list[Fact] = [PaymentSettled(attempt=attempt, payment_id="pi_1", charge_id=None, amount=AMOUNT, currency="usd")]
+    end = stages(paid + refunds + refunds, attempt)[-1]
+
+    assert end.refunded == sum(refund["amount"] for refund in REFUNDS.values() if refund["attempt"] == attempt)
     assert status_of(end) is (Status.REFUNDED if end.refunded >= AMOUNT else Status.PAID)
+
+
+@given(st.data())
+def test_what_was_refunded_is_known_from_the_refunds_or_from_the_charge_whichever_knows_more(data: st.DataObject) -> None:
+    told: list[Fact] = [
+        RefundSettled(attempt=1, refund_id="re_1", amount=4_000, currency="usd"),
+        RefundedInAll(attempt=1, charge_id="ch_1", amount=4_000, currency="usd"),
+        RefundedInAll(attempt=1, charge_id="ch_1", amount=7_000, currency="usd"),
+    ]
+
+    assert stages(data.draw(st.permutations(told)), 1)[-1].given_back == 7_000
+
+
+def test_whoever_is_told_first_of_a_refund_by_its_charge_knows_that_the_order_is_refunded() -> None:
+    told: list[Fact] = [
+        RefundedInAll(attempt=1, charge_id="ch_1", amount=AMOUNT, currency="usd"),
+        PaymentSettled(attempt=1, payment_id="pi_1", charge_id="ch_1", amount=AMOUNT, currency="usd"),
+    ]
+
+    assert status_of(stages(told, 1)[-1]) is Status.REFUNDED
+
+
+@given(st.permutations(range(3)))
+def test_a_dispute_that_was_won_lets_the_order_be_what_it_was(places: list[int]) -> None:
+    told: list[Fact] = [
+        DisputeOpened(attempt=1, dispute_id="dp_1", charge_id="ch_1", reason="fraudulent", amount=AMOUNT, currency="usd"),
+        DisputeClosed(attempt=1, dispute_id="dp_1", won=True),
+        Delivered(),
+    ]
+    end = stages([told[place] for place in places], 1)[-1]
+
+    assert status_of(end.model_copy(update={"attention": False})) is Status.DELIVERED
+
+
+def test_what_only_a_person_can_mend_calls_one_whichever_attempt_it_is_about() -> None:
+    calling: list[Fact] = [
+        RefundFailed(attempt=1, refund_id="re_1", code="expired_or_canceled_card"),
+        DisputeOpened(attempt=1, dispute_id="dp_1", charge_id="ch_1", reason="fraudulent", amount=AMOUNT, currency="usd"),
+        DisputeClosed(attempt=1, dispute_id="dp_1", won=False),
+        DeliveryFailed(code="delivery_failed"),
+        AttentionNeeded(epoch=1, reason="nobody knows"),
+    ]
+    others: list[Fact] = [DisputeClosed(attempt=1, dispute_id="dp_1", won=True), Returned(), LabelVoided(label_id="l_1")]
+
+    assert all(attention_for(fact) and stages([fact], 2)[-1].attention for fact in calling)
+    assert not any(attention_for(fact) or stages([fact], 2)[-1].attention for fact in others)
+
+
+def test_a_fact_about_a_payment_learns_its_attempt_from_whoever_knows_it() -> None:
+    unknown = DisputeClosed(attempt=None, dispute_id="dp_1", won=False)
+
+    assert of_attempt(unknown, 2) == DisputeClosed(attempt=2, dispute_id="dp_1", won=False)
+    assert of_attempt(of_attempt(unknown, 2), 3) == of_attempt(unknown, 2)
+    assert of_attempt(Packed(), 2) == Packed()
+
+
+def test_every_fact_there_is_is_drawn() -> None:
+    assert set(BY_KIND) == set(get_args(get_args(Fact)[0]))
 
 
 @given(facts)
@@ -132,7 +193,15 @@ def test_every_combination_of_facets_has_a_status_and_every_status_has_a_combina
 
 
 def test_a_person_is_asked_for_whatever_else_is_known() -> None:
-    assert {status_of(facets) for facets in COMBINATIONS if facets.attention} == {Status.NEEDS_ATTENTION}
+    undisputed = [facets for facets in COMBINATIONS if facets.dispute in (DisputeFacet.NONE, DisputeFacet.WON)]
+
+    assert {status_of(facets) for facets in undisputed if facets.attention} == {Status.NEEDS_ATTENTION}
+
+
+def test_an_order_whose_money_the_bank_wants_is_disputed_whatever_else_is_known() -> None:
+    disputed = [facets for facets in COMBINATIONS if facets.dispute in (DisputeFacet.OPEN, DisputeFacet.LOST)]
+
+    assert {status_of(facets) for facets in disputed} == {Status.DISPUTED}
 
 
 def test_an_order_without_money_never_looks_paid() -> None:
@@ -163,7 +232,9 @@ def test_an_order_without_money_never_looks_paid() -> None:
         ({"payment": "refunded", "parcel": "refused", "hold": "undone"}, "refunded"),
         ({"payment": "processing", "hold": "undoing"}, "cancelling"),
         ({"payment": "canceled", "hold": "undone"}, "cancelled"),
-        ({"payment": "disputed", "parcel": "delivered"}, "disputed"),
+        ({"payment": "paid", "parcel": "delivered", "dispute": "open"}, "disputed"),
+        ({"payment": "paid", "parcel": "delivered", "dispute": "won"}, "delivered"),
+        ({"payment": "refunded", "hold": "undone", "dispute": "lost"}, "disputed"),
     ],
 )
 def test_the_status_of_an_order(facets: dict[str, str], status: str) -> None:

@@ -1,0 +1,89 @@
+"""What has happened to the parcel, in our words; like all facts, recorded once."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from hub.values import Frozen
+
+
+class LabelBought(Frozen):
+    """The carrier has sold us a label."""
+
+    told_apart_by: ClassVar = ("label_id",)
+
+    kind: Literal["label bought"] = "label bought"
+    label_id: str
+    tracking_number: str
+
+
+class LabelRefused(Frozen):
+    """No carrier takes this parcel; ``code`` is the carrier's or ours."""
+
+    told_apart_by: ClassVar = ("attempt",)
+
+    kind: Literal["label refused"] = "label refused"
+    attempt: int
+    code: str
+
+
+class LabelVoided(Frozen):
+    """The label was given back to the carrier and is worth nothing any more."""
+
+    told_apart_by: ClassVar = ("label_id",)
+
+    kind: Literal["label voided"] = "label voided"
+    label_id: str
+
+
+class Packed(Frozen):
+    """The warehouse has packed the parcel."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["packed"] = "packed"
+
+
+class PickedUp(Frozen):
+    """The warehouse says that the carrier has taken the parcel along."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["picked up"] = "picked up"
+
+
+class InTransit(Frozen):
+    """The carrier says that the parcel is on its way. ``tracking_number`` here and below is None where the teller has none."""
+
+    told_apart_by: ClassVar = ("tracking_number",)
+
+    kind: Literal["in transit"] = "in transit"
+    tracking_number: str | None = None
+
+
+class Delivered(Frozen):
+    """The parcel has arrived."""
+
+    told_apart_by: ClassVar = ("tracking_number",)
+
+    kind: Literal["delivered"] = "delivered"
+    tracking_number: str | None = None
+
+
+class Returned(Frozen):
+    """The parcel is on its way back to us, or here again."""
+
+    told_apart_by: ClassVar = ("tracking_number",)
+
+    kind: Literal["returned"] = "returned"
+    tracking_number: str | None = None
+
+
+class DeliveryFailed(Frozen):
+    """Something is wrong with the delivery, and the carrier does not say that it goes on; ``code`` is the carrier's."""
+
+    told_apart_by: ClassVar = ("tracking_number",)
+
+    kind: Literal["delivery failed"] = "delivery failed"
+    tracking_number: str | None = None
+    code: str

@@ -1,0 +1,133 @@
+"""Facts, drawn at random: every kind there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from hub.facts import (
+    Announced,
+    AttentionNeeded,
+    ButtonPressed,
+    Delivered,
+    DeliveryFailed,
+    DeploymentMoved,
+    DisputeClosed,
+    DisputeOpened,
+    Fact,
+    InTransit,
+    LabelBought,
+    LabelRefused,
+    LabelVoided,
+    MessageMoved,
+    Packed,
+    PaymentCanceled,
+    PaymentFailed,
+    PaymentProcessing,
+    PaymentSettled,
+    PaymentWaits,
+    PickedUp,
+    RefundedInAll,
+    RefundFailed,
+    RefundPending,
+    RefundSettled,
+    Returned,
+    StockReleased,
+    StockReserved,
+    StockShort,
+    UndoBegun,
+    UndoFinished,
+    Unwanted,
+    identity_of,
+)
+from hub.message_facts import Delivery
+from hub.payments import NextAction
+from hub.values import Frozen
+
+AMOUNT = 10_000
+USD = {"currency": "usd"}
+REFUNDS: dict[str, dict[str, Any]] = {  # a refund has one amount and belongs to one payment, whoever tells of it
+    "re_1": {"attempt": 1, "amount": 4_000},
+    "re_2": {"attempt": 1, "amount": 6_000},
+    "re_3": {"attempt": 2, "amount": 1},
+    "re_4": {"attempt": 3, "amount": AMOUNT},
+}
+
+attempts = st.integers(1, 3)
+payment_ids = st.sampled_from(["pi_1", "pi_2"])
+numbers = st.sampled_from([None, "1Z", "9400"])
+refunds = st.sampled_from(sorted(REFUNDS))
+charges = st.sampled_from([("ch_1", 1), ("ch_2", 2), ("ch_3", 3)])
+disputes = st.sampled_from([("dp_1", 1, True), ("dp_2", 1, False), ("dp_3", 2, True), ("dp_4", 3, False)])
+BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
+    StockReserved: st.builds(StockReserved, attempt=attempts),
+    StockShort: st.builds(StockShort, attempt=attempts, products=st.sampled_from([("prod-123",), ("prod-456",)])),
+    StockReleased: st.builds(StockReleased, attempt=attempts),
+    PaymentWaits: st.builds(
+        PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.builds(NextAction, type=st.sampled_from(["a", "b"]))
+    ),
+    PaymentProcessing: st.builds(PaymentProcessing, attempt=attempts, payment_id=payment_ids),
+    PaymentSettled: st.builds(
+        PaymentSettled, attempt=attempts, payment_id=payment_ids, charge_id=st.none(), amount=st.just(AMOUNT), currency=st.just("usd")
+    ),
+    PaymentFailed: st.builds(
+        PaymentFailed, attempt=attempts, payment_id=payment_ids | st.none(), code=st.sampled_from(["generic_decline", "lost_card"])
+    ),
+    PaymentCanceled: st.builds(PaymentCanceled, attempt=attempts, payment_id=payment_ids),
+    RefundPending: refunds.map(lambda name: RefundPending(refund_id=name, **REFUNDS[name], **USD)),
+    RefundSettled: refunds.map(lambda name: RefundSettled(refund_id=name, **REFUNDS[name], **USD)),
+    RefundFailed: refunds.map(lambda name: RefundFailed(refund_id=name, attempt=REFUNDS[name]["attempt"], code="lost_or_stolen_card")),
+    RefundedInAll: st.tuples(charges, st.sampled_from([1, 4_000, AMOUNT])).map(
+        lambda drawn: RefundedInAll(charge_id=drawn[0][0], attempt=drawn[0][1], amount=drawn[1], **USD)
+    ),
+    DisputeOpened: disputes.map(
+        lambda drawn: DisputeOpened(dispute_id=drawn[0], attempt=drawn[1], charge_id="ch_1", reason="fraudulent", amount=AMOUNT, **USD)
+    ),
+    DisputeClosed: disputes.map(lambda drawn: DisputeClosed(dispute_id=drawn[0], attempt=drawn[1], won=drawn[2])),
+    LabelBought: st.builds(LabelBought, label_id=st.sampled_from(["l_1", "l_2"]), tracking_number=st.just("1Z")),
+    LabelRefused: st.builds(LabelRefused, attempt=attempts, code=st.just("no_rates")),
+    LabelVoided: st.builds(LabelVoided, label_id=st.sampled_from(["l_1", "l_2"])),
+    Announced: st.builds(Announced, missed=st.sampled_from([(), ("mail",)])),
+    Packed: st.builds(Packed),
+    PickedUp: st.builds(PickedUp),
+    InTransit: st.builds(InTransit, tracking_number=numbers),
+    Delivered: st.builds(Delivered, tracking_number=numbers),
+    Returned: st.builds(Returned, tracking_number=numbers),
+    DeliveryFailed: st.builds(DeliveryFailed, tracking_number=numbers, code=st.just("delivery_failed")),
+    MessageMoved: st.builds(
+        MessageMoved,
+        step=st.sampled_from(["mail", "text"]),
+        attempt=attempts,
+        channel=st.sampled_from(["mail", "sms"]),
+        delivery=st.sampled_from(Delivery),
+        code=st.none(),
+    ),
+    Unwanted: st.builds(Unwanted, channel=st.sampled_from(["mail", "sms"]), reason=st.sampled_from(["spam report", "unsubscribed"])),
+    ButtonPressed: st.builds(
+        ButtonPressed,
+        action=st.just("resume"),
+        value=st.none(),
+        user_id=st.just("U1"),
+        user_name=st.just("ada"),
+        channel=st.just("C1"),
+        message=st.just("1.2"),
+        pressed_at=st.sampled_from(["1.3", "1.4"]),
+    ),
+    DeploymentMoved: st.builds(
+        DeploymentMoved,
+        deployment_id=st.just(1),
+        status_id=st.integers(1, 2),
+        state=st.sampled_from(["queued", "success"]),
+        environment=st.just("production"),
+    ),
+    UndoBegun: st.builds(UndoBegun, because=st.sampled_from(["the label was refused", "taken up again"])),
+    UndoFinished: st.builds(UndoFinished),
+    AttentionNeeded: st.builds(AttentionNeeded, epoch=st.integers(1, 2), reason=st.just("nobody knows")),
+}
+facts: st.SearchStrategy[Fact] = st.one_of(*BY_KIND.values())
+
+
+def known_as(fact: Fact) -> tuple[str, str]:
+    """What the database's unique constraint looks at."""
+    return fact.kind, identity_of(fact)
