@@ -10,15 +10,11 @@ from blocks.translation import Answer, Call, plain_code
 from hub.errors import ProviderError, Refused
 from hub.money import minor_units
 from hub.parcels import Label, Rate
+from hub.provider_words import CARRIER_REFUSALS
 
 STILL_AT_IT = frozenset({"QUEUED", "WAITING"})
 BOUGHT = frozenset({"SUCCESS", "REFUNDED", "REFUNDPENDING", "REFUNDREJECTED"})
 """States of a transaction whose label was bought, whatever became of it. Source: Shippo's OpenAPI, TransactionStatusEnum"""
-CARRIER_REFUSALS = frozenset({"failed_address_validation"})
-"""
-Message codes of a failed purchase that are the carrier's no; any other code is for an operator to look at. Shippo publishes no list and
-passes the carriers' codes on; this one is in a webhook body that a user of USPS has published. A new one needs the same evidence.
-"""
 
 
 class _Service(Answer):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from blocks.translation import Answer, Call
-from hub.payments import NextAction, Payment, PaymentRequest, PaymentStatus, Refund, RefundRequest, RefundStatus
+from hub.payments import NextAction, Payment, PaymentRequest, PaymentStatus, Refund, RefundRequest
+from hub.provider_words import STRIPE_REFUND_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +21,6 @@ PAYMENT_STATES: Mapping[str, PaymentStatus] = {
     "requires_confirmation": PaymentStatus.FAILED,
 }
 """``requires_capture`` is missing on purpose: we never ask for it. Source: https://docs.stripe.com/payments/paymentintents/lifecycle"""
-REFUND_STATES: Mapping[str, RefundStatus] = {
-    "pending": RefundStatus.PENDING,
-    "requires_action": RefundStatus.PENDING,
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-    "canceled": RefundStatus.FAILED,
-}
-"""Source: https://docs.stripe.com/api/refunds/object"""
 
 
 class _Redirect(Answer):
@@ -97,7 +90,7 @@ def refund_from(call: Call, said: dict[str, Any], asked: RefundRequest | None = 
     refund = Refund(
         refund_id=answer.id,
         payment_id=answer.payment_intent,
-        status=_known(call, REFUND_STATES, answer.status),
+        status=_known(call, STRIPE_REFUND_STATES, answer.status),
         amount=answer.amount,
         currency=answer.currency,
     )

@@ -25,7 +25,11 @@ class Delivery(StrEnum):
 
 
 class MessageMoved(Frozen):
-    """A message to the customer has got so far; ``code`` says why it failed, in the provider's codes."""
+    """
+    A message to the customer has got so far; ``code`` says why it failed, in the provider's codes.
+
+    ``message_id``: what the provider's answer to our call named it; None where the event does not say.
+    """
 
     told_apart_by: ClassVar = ("step", "attempt", "delivery")
 
@@ -34,6 +38,7 @@ class MessageMoved(Frozen):
     attempt: int
     channel: Literal["mail", "sms"]
     delivery: Delivery
+    message_id: str | None = None
     code: str | None = None
 
 
@@ -62,6 +67,10 @@ class ButtonPressed(Frozen):
     pressed_at: str
 
 
+DeploymentState = Literal["error", "failure", "inactive", "in_progress", "pending", "queued", "success", "waiting"]
+"""GitHub's words. Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status"""
+
+
 class DeploymentMoved(Frozen):
     """A deployment of a service has got so far; ``state`` is GitHub's, e.g. ``in_progress``."""
 
@@ -70,5 +79,5 @@ class DeploymentMoved(Frozen):
     kind: Literal["deployment moved"] = "deployment moved"
     deployment_id: int
     status_id: int
-    state: Literal["error", "failure", "inactive", "in_progress", "queued", "pending", "success"]
+    state: DeploymentState
     environment: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 from typing import get_args
 
 import pytest
@@ -155,6 +155,19 @@ def test_a_dispute_that_was_won_lets_the_order_be_what_it_was(places: list[int])
     end = stages([told[place] for place in places], 1)[-1]
 
     assert status_of(end.model_copy(update={"attention": False})) is Status.DELIVERED
+
+
+def test_of_two_disputes_the_lost_one_counts_whichever_is_heard_of_first() -> None:
+    told: list[Fact] = [
+        *(
+            DisputeOpened(attempt=1, dispute_id=name, charge_id="ch_1", reason="fraudulent", amount=5_000, currency="usd")
+            for name in ("dp_1", "dp_2")
+        ),
+        DisputeClosed(attempt=1, dispute_id="dp_1", won=True),
+        DisputeClosed(attempt=1, dispute_id="dp_2", won=False),
+    ]
+
+    assert {stages(list(order), 1)[-1].dispute for order in permutations(told)} == {DisputeFacet.LOST}
 
 
 def test_what_only_a_person_can_mend_calls_one_whichever_attempt_it_is_about() -> None:

@@ -1,0 +1,51 @@
+"""
+How far a deployment is. Our reference is in the deployment's payload, as ``effect``.
+
+Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.facts import DeploymentMoved
+from hub.message_facts import DeploymentState
+from hub.readings.news import Foreign, Line, Metadata, News, object_in
+from hub.readings.registry import ignores, reads
+
+PROVIDER = "github"
+
+
+class _Status(Foreign):
+    id: int
+    state: DeploymentState
+    environment: Line
+
+
+class _Deployment(Foreign):
+    id: int
+    payload: dict[str, Any] | str
+
+
+class _Event(Foreign):
+    deployment_status: _Status
+    deployment: _Deployment
+
+
+@reads(PROVIDER, "deployment_status")
+def deployment_moved(event: dict[str, Any]) -> News | None:
+    """A deployment has got so far; one without our reference was made by somebody else."""
+    told = _Event.model_validate(event)
+    payload = told.deployment.payload
+    if isinstance(payload, str):
+        payload = object_in(payload) if payload else {}
+    ours = Metadata.model_validate(payload).ours if isinstance(payload, dict) else None
+    if ours is None:
+        return None
+    status = told.deployment_status
+    fact = DeploymentMoved(deployment_id=told.deployment.id, status_id=status.id, state=status.state, environment=status.environment)
+    return News(about=ours.about, facts=(fact,))
+
+
+ignores(PROVIDER, "deployment", because="we have made the deployment and know of it")
+ignores(PROVIDER, "ping", because="GitHub only tries whether we answer")
