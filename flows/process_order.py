@@ -10,17 +10,19 @@ from pydantic import Field
 from hub.decisions import announce, finish_undo, need_attention
 from hub.effects import Parked
 from hub.errors import Refused
-from hub.facets import HoldFacet
+from hub.facets import HoldFacet, ParcelFacet, Status
 from hub.orders import Order, OrderId, OrderRequest, OrderResult
+from hub.owed import owed_effects
 from hub.payments import PaymentStatus, RefundStatus
 from hub.settings import settings
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
-from tasks.mailing import mail_confirmation, mail_refund
-from tasks.payments import cancel_earlier_payment, refund_payment, take_payment
+from tasks.mailing import mail_confirmation, mail_delivery, mail_refund
+from tasks.payments import cancel_earlier_payment, expire_payment, refund_late_money, refund_payment, take_payment
 from tasks.shipping import buy_label, quote_parcel
 from tasks.stock import release_stock, reserve_stock
-from tasks.team import alert_team, tell_team
+from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
+from tasks.texting import text_customer
 from tasks.timeline import publish_timeline
 
 LOOK_AT_REFUND_SECONDS = 3600.0
@@ -51,10 +53,26 @@ async def go_on(order: Order) -> None:
     """Do what is due of the order now."""
     if order.rests:
         return
-    if order.facets.hold is HoldFacet.UNDOING:
+    await pay_debts(order)
+    if order.status in (Status.NEEDS_ATTENTION, Status.DISPUTED):
+        await courtesies(attention=call_attention(order))
+    elif order.facets.hold is HoldFacet.UNDOING:
         await undo(order, "taken up again")
     else:
         await fulfil(order)
+
+
+async def pay_debts(order: Order) -> None:
+    """Do what facts have made necessary since: give late money back, call an unfinished payment off, text where a mail bounced."""
+    for owed in await owed_effects(order):
+        match owed.what.name:
+            case "late-refund":
+                await refund_late_money(order, owed)
+                await courtesies(team=tell_of_late_money(order, owed))
+            case "expire-payment":
+                await expire_payment(order, owed)
+            case "text":
+                await courtesies(text=text_customer(order, owed))
 
 
 async def fulfil(order: Order) -> None:
@@ -80,6 +98,8 @@ async def fulfil(order: Order) -> None:
         return
     missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
     await announce(order, missed)
+    if order.facets.parcel is ParcelFacet.DELIVERED:
+        await courtesies(delivered=mail_delivery(order))
 
 
 async def undo(order: Order, because: str) -> None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.recovery import Swept, call_for_attention, clear_dead_runs, start_due_orders
+from tasks.inbox import drain_inbox
+from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_due_orders
 
 
 @flow(name="sweep", persist_result=False)
 async def sweep() -> Swept:
-    """Clear away runs that died, call for attention where nothing helps, and start what is due. Safe at any time, also twice at once."""
+    """
+    Find whatever was lost and start it again. Safe at any time, also twice at once.
+
+    Runs that died are cleared away, notices whose nudge was lost are handled, attention is called for where nothing else helps, payments
+    that nobody finishes are called off, and what is due is started.
+    """
     crashed = await clear_dead_runs()
+    drained = await drain_inbox()
     attention = await call_for_attention()
-    return Swept(crashed=crashed, started=await start_due_orders(), attention=attention)
+    expired = await expire_unfinished_payments()
+    return Swept(
+        crashed=crashed, notices=sum(drained.notices.values()), started=await start_due_orders(), attention=attention, expired=expired
+    )

@@ -15,7 +15,7 @@ from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import NobodyKnows, Refused
 from hub.gates import closed_gate, closed_until
 from hub.intending import intend, intend_first_call
-from hub.order_rows import facets_of, locked
+from hub.order_rows import database_now, facets_of, locked
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
@@ -110,7 +110,7 @@ class _AfterCommit(Exception):
 
 async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
     subject, now = await locked(session, effect.subject_id)
-    check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
+    _check(subject, effect, now)
     row, gate = await _effect_row(session, effect)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
@@ -147,6 +147,11 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
     return Ask(attempt.id, row.request, f"{effect.hub_id}:{row.key}")
 
 
+def _check(subject: OrderRow, effect: Effect, now: datetime) -> None:
+    """Raise ``LeaseLost`` unless this run may decide about the effect; one that is owed belongs to no attempt."""
+    check_claim(subject, effect.fence, effect.run_id, subject.attempt if effect.what.owed_request else effect.attempt, now)
+
+
 async def _effect_row(session: AsyncSession, effect: Effect) -> tuple[EffectRow | None, ProviderGateRow | None]:
     """Return this attempt's effect, or what an earlier attempt has done of the same step and is still good; and the provider's gate."""
     which = {"kind": effect.subject_kind, "id": effect.subject_id, "step": effect.step, "provider": effect.what.provider}
@@ -165,13 +170,19 @@ def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
     return None
 
 
+async def intend_once(session: AsyncSession, effect: Effect) -> None:
+    """Insert the effect as intended, unless this subject's step has had one: the next run makes it (``hub.owed``)."""
+    if (await _effect_row(session, effect))[0] is None:
+        await intend(session, effect, await database_now(session))
+
+
 async def postpone(effect: Effect) -> None:
     """Remember a courtesy that cannot even be begun now (its account could not be loaded), so that it is made up for later."""
     if effect.what.useful_seconds is None:
         return
     async with transaction() as session:
         subject, now = await locked(session, effect.subject_id)
-        check_claim(subject, effect.fence, effect.run_id, effect.attempt, now)
+        _check(subject, effect, now)
         row = (await _effect_row(session, effect))[0] or await intend(session, effect, now)
         if row.state == EffectState.INTENDED:
             row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(1))

@@ -6,15 +6,30 @@ Undoing is a plan, not an exception handler: the decision and the intended refun
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+from sqlmodel import col, select
+
 from hub.claims import hold
 from hub.database import transaction
 from hub.effects import Effect
 from hub.facets import HoldFacet, Status
-from hub.facts import Announced, AttentionNeeded, UndoBegun, UndoFinished
+from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
 from hub.intending import intend
 from hub.order_rows import database_now, note, record
 from hub.orders import Order
 from hub.payments import RefundRequest
+from hub.progress import attention_for
+from hub.tables import FactRow
+from hub.values import Frozen
+
+_FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
+
+
+class AttentionCall(Frozen):
+    """What a person has to look at; ``number`` tells one time from the next."""
+
+    number: int
+    reason: str
 
 
 async def begin_undo(order: Order, because: str) -> Effect:
@@ -49,3 +64,15 @@ async def need_attention(order: Order, reason: str) -> None:
     async with transaction() as session:
         row = await hold(session, order)
         await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="undo")
+
+
+async def attention_call(order: Order) -> AttentionCall | None:
+    """Return what the order needs attention for, or None when it needs none."""
+    async with transaction() as session:
+        if (await hold(session, order)).attention is None:
+            return None
+        mine = (col(FactRow.subject_kind) == order.kind, col(FactRow.subject_id) == order.id)
+        for row in await session.exec(select(FactRow).where(*mine).order_by(col(FactRow.id).desc())):
+            if (reason := attention_for(_FACT.validate_python(row.data))) is not None:
+                return AttentionCall(number=row.id, reason=reason)
+    return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, exists, func, or_, update
+from sqlalchemy import and_, exists, func, or_, true, update
 from sqlmodel import col, select
 
 from hub.database import transaction
@@ -39,8 +40,8 @@ async def next_run_key(order_id: str) -> str | None:
         return run_key((await hub_identity(session)).hub_id, row.id, row.attempt, row.fence)
 
 
-async def due_orders(limit: int = 200) -> list[DueOrder]:
-    """Return the orders that are due and free, longest waiting first. Those that got nowhere too often get attention instead."""
+async def due_orders(limit: int = 200, only: Sequence[str] | None = None) -> list[DueOrder]:
+    """Return the orders (``only``: among these) that are due and free, longest waiting first; not those that got nowhere too often."""
     free = or_(col(OrderRow.lease_until).is_(None), col(OrderRow.lease_until) <= func.clock_timestamp())
     async with transaction() as session:
         hub_id = (await hub_identity(session)).hub_id
@@ -48,6 +49,7 @@ async def due_orders(limit: int = 200) -> list[DueOrder]:
             await session.exec(
                 select(OrderRow)
                 .where(col(OrderRow.resume_at) <= func.clock_timestamp(), free)
+                .where(true() if only is None else col(OrderRow.id).in_(only))
                 .order_by(col(OrderRow.resume_at))
                 .limit(limit)
                 .with_for_update(skip_locked=True)

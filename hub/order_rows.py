@@ -35,7 +35,7 @@ from hub.facts import (
 )
 from hub.orders import Order, OrderRequest
 from hub.payments import NextAction
-from hub.progress import after, attention_for
+from hub.progress import after, attention_for, calls_for_a_run
 from hub.tables import HubIdentity, OrderRow, metadata
 
 if TYPE_CHECKING:
@@ -124,14 +124,16 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
     """
     Record ``fact`` about the locked order and move its facets; return False when it was known already.
 
-    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside makes the order due.
+    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside that leaves something to do
+    makes the order due.
     """
     values = {"subject_kind": "order", "subject_id": row.id, "kind": fact.kind, "identity": identity_of(fact), "source": source}
     added = await session.exec(_FACT, params=values | {"data": fact.model_dump(mode="json")})
     at = added.scalar_one_or_none()
     if at is None:
         return False
-    facets, reason = after(facets_of(row), fact), attention_for(fact)
+    before, reason = facets_of(row), attention_for(fact)
+    facets = after(before, fact)
     row.attention = reason or row.attention
     write_facets(row, facets)
     note(row, fact)
@@ -139,7 +141,7 @@ async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: st
     row.runs_without_progress = 0
     if source != "run":
         row.epoch += 1
-    if source in NEWS:
+    if source in NEWS and calls_for_a_run(before, facets, fact):
         row.resume_at = row.progressed_at
     return True
 

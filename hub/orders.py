@@ -213,14 +213,14 @@ class Order(Frozen):
         """Our reference in a provider's metadata."""
         return {"hub_id": str(self.hub_id), "order_id": self.id, "correlation_id": self.correlation_id}
 
-    def effect(self, step: str, request: Frozen) -> Effect:
-        """Return the effect that ``step`` is about to have, under this run's claim."""
+    def effect(self, step: str, request: Frozen, *, attempt: int | None = None) -> Effect:
+        """Return the effect that ``step`` is about to have, under this run's claim; of this attempt, unless another is named."""
         return Effect(
             hub_id=self.hub_id,
             subject_kind=self.kind,
             subject_id=self.id,
             step=step,
-            attempt=self.attempt,
+            attempt=self.attempt if attempt is None else attempt,
             fence=self.fence,
             run_id=self.run_id,
             request=request,

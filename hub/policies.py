@@ -45,6 +45,10 @@ PAYMENT = Policy("payment", budget_seconds=600, attempts=2, first_wait_seconds=2
 INTERNAL = Policy("internal (database)", budget_seconds=120, attempts=3, first_wait_seconds=1, factor=1.5, longest_wait_seconds=30)
 NOTIFICATION = Policy("notifications", budget_seconds=120, attempts=5, first_wait_seconds=1, factor=2, longest_wait_seconds=30)
 RESTART = Policy("failed runs", budget_seconds=86_400, attempts=8, first_wait_seconds=60, factor=2, longest_wait_seconds=3600)
+NOTICE = Policy("notices", budget_seconds=86_400, attempts=10, first_wait_seconds=5, factor=2, longest_wait_seconds=600)
+
+EARLY_AT_MOST_SECONDS = 86_400.0
+"""So long a notice waits for the subject that it is about; scaled."""
 
 KEY_LIFE_SECONDS = 23 * 3600.0
 """How long Stripe surely knows an idempotency key (it says 24 h): https://docs.stripe.com/api/idempotent_requests"""

@@ -27,6 +27,7 @@ from hub.facts import (
     PickedUp,
     RefundedInAll,
     RefundFailed,
+    RefundPending,
     RefundSettled,
     Returned,
     StockReleased,
@@ -126,3 +127,13 @@ def attention_for(fact: Fact) -> str | None:
             return f"the carrier could not deliver the parcel ({fact.code})"
         case _:
             return None
+
+
+_QUIET = (PaymentWaits, PaymentProcessing, Packed, PickedUp, InTransit, RefundPending, RefundedInAll)
+
+
+def calls_for_a_run(before: Facets, now: Facets, fact: Fact) -> bool:
+    """Tell whether ``fact``, which moved ``before`` to ``now``, leaves the process something to do."""
+    if attention_for(fact) is not None or now.hold is HoldFacet.UNDOING:
+        return True
+    return before != now and not isinstance(fact, _QUIET)

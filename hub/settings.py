@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     send_window_seconds: float = Field(default=2, gt=0, description="From the commit of an attempt to the last moment for its first byte.")
     wait_in_place_seconds: float = Field(default=15, ge=0, description="Longer waits park the subject instead.")
     return_url: str | None = Field(default=None, description="Where a customer comes back to after 3-D Secure; https with live keys.")
+    payment_expires_seconds: float = Field(
+        default=86_400, gt=0, description="How long a customer may take to finish a payment before it is called off; scaled."
+    )
     team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders.")
     mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
 

@@ -26,9 +26,9 @@ from hub.facts import (
     RefundPending,
     RefundSettled,
 )
-from hub.messages import PostedMessage, SentMail
+from hub.messages import PostedMessage, SentMail, SentText, TextRequest
 from hub.parcels import Label, Quote
-from hub.payments import NextAction, Payment, PaymentStatus, Refund, RefundStatus
+from hub.payments import CancelRequest, NextAction, Payment, PaymentStatus, Refund, RefundRequest, RefundStatus
 from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT, Policy
 from hub.values import Frozen
 
@@ -64,7 +64,8 @@ class Step:
 
     ``action`` finishes "could not …". ``useful_seconds`` makes it a courtesy: the process can live without it, and after that long it is no
     longer tried. ``harmless``: done twice it costs nothing, so an unknown outcome is simply asked again. ``polled``: while it
-    is pending, every run looks how far it is.
+    is pending, every run looks how far it is. ``owed_request``: the step is made necessary by a fact, whatever the attempt; this is what it
+    asks (``hub.owed``).
     """
 
     name: str
@@ -78,6 +79,7 @@ class Step:
     useful_seconds: float | None = None
     harmless: bool = False
     polled: bool = False
+    owed_request: type[Frozen] | None = None
 
 
 def _payment_means(attempt: int, payment: Payment) -> Outcome:
@@ -108,6 +110,11 @@ def _cancellation_means(attempt: int, payment: Payment) -> Outcome:
     return Outcome(EffectState.DONE, payment.payment_id, _payment_means(attempt, payment).fact)
 
 
+def _expiry_means(attempt: int, payment: Payment) -> Outcome:
+    """The payment that nobody finished is gone; or it turns out to have moved on, and then it counts."""
+    return Outcome(EffectState.DONE, payment.payment_id, _payment_means(attempt, payment).fact)
+
+
 def _refund_means(attempt: int, refund: Refund) -> Outcome:
     if refund.status is RefundStatus.SUCCEEDED:
         settled = RefundSettled(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
@@ -129,6 +136,10 @@ def _quote_means(_attempt: int, quote: Quote) -> Outcome:
 
 def _mail_means(_attempt: int, mail: SentMail) -> Outcome:
     return Outcome(EffectState.DONE, mail.message_id)
+
+
+def _text_means(_attempt: int, text: SentText) -> Outcome:
+    return Outcome(EffectState.DONE, text.sid)
 
 
 def _message_means(_attempt: int, message: PostedMessage) -> Outcome:
@@ -164,6 +175,14 @@ def _may_give_back(facets: Facets) -> bool:
     return facets.hold is HoldFacet.UNDOING and rank(facets.payment) >= rank(PaymentFacet.PAID)  # the webhook may know of the refund first
 
 
+def _always(_facets: Facets) -> bool:
+    return True
+
+
+def _is_delivered(facets: Facets) -> bool:
+    return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.DELIVERED
+
+
 def _has_failed(facets: Facets) -> bool:
     return facets.attention or facets.payment in (PaymentFacet.FAILED, PaymentFacet.CANCELED) or facets.hold is not HoldFacet.NONE
 
@@ -181,6 +200,22 @@ STEPS: dict[str, Step] = {
             "refund-mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_being_undone, _mail_means, useful_seconds=24 * HOUR
         ),
         Step("team", "slack", "tell the team", NOTIFICATION, PostedMessage, _is_labelled, _message_means, useful_seconds=HOUR),
+        Step("delivered-mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_delivered, _mail_means, useful_seconds=DAY),
+        Step("attention", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
+        Step("late-money", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
+        Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, _refund_means, owed_request=RefundRequest),
+        Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, _expiry_means, owed_request=CancelRequest),
+        Step(
+            "text",
+            "twilio",
+            "text the customer",
+            NOTIFICATION,
+            SentText,
+            _always,
+            _text_means,
+            useful_seconds=2 * HOUR,
+            owed_request=TextRequest,
+        ),
         Step("team-alert", "slack", "tell the team", NOTIFICATION, PostedMessage, _has_failed, _message_means, useful_seconds=HOUR),
     )
 }

@@ -50,3 +50,21 @@ async def mail_refund(order: Order) -> SentMail:
     effect = order.effect("refund-mail", mail)
     sendgrid = await account_for(effect, SendGridAccount)
     return await once(effect, terms=sendgrid.terms, call=sendgrid.send_mail)
+
+
+@straight
+@task(
+    name="delivered-mail",
+    task_run_name="mail delivery {order.id}",
+    tags=["sendgrid"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def mail_delivery(order: Order) -> SentMail:
+    """Tell the customer that the carrier has delivered the parcel."""
+    mail = letter("order_delivered", f"Your order {order.id} has arrived", order)
+    effect = order.effect("delivered-mail", mail)
+    sendgrid = await account_for(effect, SendGridAccount)
+    return await once(effect, terms=sendgrid.terms, call=sendgrid.send_mail)

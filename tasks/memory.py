@@ -21,14 +21,17 @@ class EffectAndEpoch(CachePolicy):
     """
     A result counts as long as nothing but the step itself has changed the order: ``sha256(hub_id | effect key | epoch)``.
 
-    The step is the task's name; hub, key and epoch come from the task's parameter ``order``, the snapshot that the claim gave.
+    The step is the task's name, numbered like its parameter ``owed`` (an effect that a fact has made necessary), if it has one; hub, key
+    and epoch come from the task's parameter ``order``, the snapshot that the claim gave.
     """
 
     def compute_key(self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any) -> str:
         """Return the key; hashed, because it becomes a file name in local result storage."""
         del flow_parameters, kwargs
-        order = inputs["order"]
-        return hashlib.sha256(f"{order.hub_id}|{order.effect_key(task_ctx.task.name)}|{order.epoch}".encode()).hexdigest()
+        order, owed = inputs["order"], inputs.get("owed")
+        step = task_ctx.task.name
+        key = order.effect_key(step) if owed is None else order.effect_key(f"{step}.{owed.step.partition('.')[2]}")
+        return hashlib.sha256(f"{order.hub_id}|{key}|{order.epoch}".encode()).hexdigest()
 
 
 EFFECT_AND_EPOCH = EffectAndEpoch()

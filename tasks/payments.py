@@ -6,6 +6,7 @@ from prefect import task
 
 from blocks.stripe_account import StripeAccount
 from hub.decisions import begin_undo
+from hub.effects import Effect
 from hub.ledger import once
 from hub.orders import Order
 from hub.payments import CancelRequest, Payment, PaymentRequest, Refund
@@ -74,3 +75,37 @@ async def refund_payment(order: Order, because: str) -> Refund:
     refund = await begin_undo(order, because)
     stripe = await account_for(refund, StripeAccount)
     return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+
+
+@straight
+@task(
+    name="late-refund",
+    task_run_name="refund late money {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def refund_late_money(order: Order, owed: Effect) -> Refund:
+    """Give back what was paid for an attempt that the order had left behind."""
+    del order  # what makes the cache key
+    stripe = await account_for(owed, StripeAccount)
+    return await once(owed, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+
+
+@straight
+@task(
+    name="expire-payment",
+    task_run_name="expire payment {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def expire_payment(order: Order, owed: Effect) -> Payment:
+    """Call off the payment that the customer did not finish in time; or learn that it was finished."""
+    del order  # what makes the cache key
+    stripe = await account_for(owed, StripeAccount)
+    return await once(owed, terms=stripe.terms, call=stripe.cancel_payment)

@@ -8,6 +8,7 @@ from prefect import get_run_logger, task
 
 from blocks.process_server import mark_crashed, start_order_run, unfinished_runs
 from hub.due import DueOrder, dead_runs, due_orders, give_up_the_hopeless, live_runs, skip_fence
+from hub.owed import expire_payments
 from hub.policies import INTERNAL
 from hub.values import Frozen
 from tasks.memory import worth_another_transaction
@@ -20,8 +21,10 @@ class Swept(Frozen):
     """What a sweep did."""
 
     crashed: int
+    notices: int
     started: int
     attention: int
+    expired: int
 
 
 @task(name="clear-dead-runs", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
@@ -44,6 +47,15 @@ async def start_due_orders() -> int:
     return sum([await _start(order) for order in await due_orders()])
 
 
+async def start_orders(order_ids: list[str]) -> int:
+    """Start a run for each of these orders that is due and free; returns how many. When Prefect does not answer, the sweep does it."""
+    try:
+        return sum([await _start(order) for order in await due_orders(only=order_ids)]) if order_ids else 0
+    except Exception as error:  # noqa: BLE001 - the rows are the truth; a run that was not started costs latency, never an order
+        get_run_logger().warning("the runs of %d orders are left to the sweep (%s)", len(order_ids), type(error).__name__)
+        return 0
+
+
 @task(name="give-up-the-hopeless", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def call_for_attention() -> int:
     """Hand orders that got nowhere to a person; returns how many."""
@@ -51,6 +63,15 @@ async def call_for_attention() -> int:
     for order_id in hopeless:
         get_run_logger().error("order %s needs attention", order_id)
     return len(hopeless)
+
+
+@task(name="expire-unfinished-payments", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
+async def expire_unfinished_payments() -> int:
+    """Make payments that their customers have not finished in time due to be called off; returns how many."""
+    expired = await expire_payments()
+    for order_id in expired:
+        get_run_logger().info("the payment of order %s was not finished in time", order_id)
+    return len(expired)
 
 
 async def _start(order: DueOrder) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.slack_account import SlackAccount
+from hub.decisions import attention_call
+from hub.effects import Effect
 from hub.ledger import once
 from hub.messages import PostedMessage, TeamMessage
 from hub.orders import Order
@@ -44,6 +46,41 @@ async def tell_team(order: Order, tracking_number: str) -> PostedMessage:
 async def alert_team(order: Order, what: str) -> PostedMessage:
     """Tell the team what went wrong with the order; once per attempt."""
     return await _post(order, f"team-alert.{order.attempt}", f":warning: order {order.id} ({order.money}): {what}")
+
+
+@straight
+@task(
+    name="late-money",
+    task_run_name="tell team of late money {order.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def tell_of_late_money(order: Order, owed: Effect) -> PostedMessage:
+    """Tell the team that a payment came for an attempt that the order had left behind, and that it was given back."""
+    text = f":leftwards_arrow_with_hook: order {order.id}: a payment for its attempt {owed.attempt} came late, and goes back"
+    return await _post(order, f"late-money.{owed.attempt}", text)
+
+
+@straight
+@task(
+    name="attention",
+    task_run_name="call attention to {order.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def call_attention(order: Order) -> PostedMessage | None:
+    """Tell the team that a person has to look at the order, and at what; once per time that it came to that. None: it needs nobody now."""
+    call = await attention_call(order)
+    if call is None:
+        return None
+    text = f":rotating_light: order {order.id} ({order.money}) needs attention: {call.reason}. See `hub order explain {order.id}`"
+    return await _post(order, f"attention.{call.number}", text)
 
 
 async def _post(order: Order, step: str, text: str) -> PostedMessage:

@@ -1,0 +1,18 @@
+"""What providers call back about: understood, applied, and followed up."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.inbox import Drained, drain_inbox
+
+
+@flow(name="handle-notices", persist_result=False)
+async def handle_notices() -> Drained:
+    """
+    Work through the inbox until nothing in it is due.
+
+    The gateway's nudge starts it through an automation; the sweep does the same when a nudge was lost. Any number of runs may work side by
+    side: each notice is handled once.
+    """
+    return await drain_inbox()

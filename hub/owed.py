@@ -1,0 +1,65 @@
+"""
+What a fact has made necessary for an order beside its ordinary steps.
+
+Late money goes back, a text follows a mail that bounced, a payment that waited too long is called off. Whoever commits such a fact commits
+the intended effect with it, so that no crash forgets it; the order's next run makes it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from hub.beginning import intend_once
+from hub.database import transaction
+from hub.facets import Status
+from hub.order_rows import hub_identity, locked, snapshot
+from hub.payments import CancelRequest
+from hub.settings import settings
+from hub.steps import STEPS, EffectState
+from hub.tables import EffectRow, OrderRow
+
+if TYPE_CHECKING:
+    from hub.effects import Effect
+    from hub.orders import Order
+
+_OPEN = (EffectState.INTENDED, EffectState.PENDING, EffectState.UNKNOWN)
+
+
+async def owed_effects(order: Order) -> list[Effect]:
+    """Return what the order owes, in the order in which it came up, as effects of this run."""
+    if order.epoch == 1:
+        return []  # only somebody else than the running step makes anything owed, and that would have raised the epoch
+    mine = (col(EffectRow.subject_kind) == order.kind, col(EffectRow.subject_id) == order.id, col(EffectRow.state).in_(_OPEN))
+    async with transaction() as session:
+        rows = list(await session.exec(select(EffectRow).where(*mine).order_by(col(EffectRow.created_at))))
+    known = [(row, STEPS[row.step.partition(".")[0]].owed_request) for row in rows]
+    return [order.effect(row.step, kind.model_validate(row.request), attempt=row.attempt) for row, kind in known if kind is not None]
+
+
+async def expire_payments() -> list[str]:
+    """
+    Intend to call off the payments whose customers have not finished them within ``HUB_PAYMENT_EXPIRES_SECONDS``; return the orders.
+
+    What comes of it is the provider's answer: a payment that has succeeded meanwhile is taken, and the order goes on.
+    """
+    oldest = func.clock_timestamp() - timedelta(seconds=settings().payment_expires_seconds * settings().time_scale)
+    waiting = (col(OrderRow.status) == Status.AWAITING_PAYMENT, col(OrderRow.payment_id).is_not(None), col(OrderRow.resume_at).is_(None))
+    async with transaction() as session:
+        found = list(await session.exec(select(col(OrderRow.id)).where(*waiting, col(OrderRow.progressed_at) < oldest).limit(200)))
+    return [order_id for order_id in found if await _expire(order_id)]
+
+
+async def _expire(order_id: str) -> bool:
+    async with transaction() as session:
+        row, now = await locked(session, order_id)
+        if row.status != Status.AWAITING_PAYMENT or row.payment_id is None:
+            return False
+        order = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+        await intend_once(session, order.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=row.payment_id)))
+        row.resume_at = now
+        row.epoch += 1
+        return True
