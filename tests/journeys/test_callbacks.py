@@ -1,0 +1,107 @@
+"""An order's life after our last call: what providers call back about moves it on, through the real door, automation and worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.journeys.hub_under_test import Hub, until
+
+pytestmark = pytest.mark.timeout(240)
+
+THREE_D_SECURE = "pm_card_threeDSecure2Required"
+REACHABLE = {"email": "ada@example.com", "name": "Ada Lovelace", "phone": "+12025550123"}
+
+
+async def test_a_parcel_is_followed_from_the_warehouse_to_the_customers_door(hub: Hub) -> None:
+    await hub.place("o-parcel")
+    number = (await hub.until_status("o-parcel", "confirmed"))["trackingNumber"]
+
+    await hub.sandbox.world("events/custom", type="packed", data={"orderId": "o-parcel"})
+    await hub.until_order("o-parcel", lambda order: order["status"] == "packed")
+    await hub.sandbox.world("events/custom", type="picked_up", data={"orderId": "o-parcel"})
+    await hub.until_order("o-parcel", lambda order: order["status"] == "in_transit")
+    await hub.sandbox.world(f"parcels/{number}", status="TRANSIT")
+    await hub.sandbox.world(f"parcels/{number}", status="DELIVERED")
+    await hub.until_status("o-parcel", "delivered")
+
+    assert (await hub.seen("o-parcel"))["sendgrid.mail"] == 2, "the confirmation and the news of the delivery"
+
+
+async def test_a_customer_who_finishes_3_d_secure_moves_the_order_on_without_anybody_else(hub: Hub) -> None:
+    await hub.place("o-3ds", paymentMethod=THREE_D_SECURE)
+    waiting = await hub.until_status("o-3ds", "awaiting_payment")
+    assert waiting["nextAction"]["type"]
+
+    await hub.sandbox.customer_approves(await payment_of(hub, "o-3ds"))
+
+    order = await hub.until_status("o-3ds", "confirmed")
+    assert order["nextAction"] is None
+    assert (await hub.seen("o-3ds"))["stripe.charge"] == 1
+
+
+async def test_a_customer_who_fails_3_d_secure_leaves_a_failed_payment_and_the_goods_on_the_shelf(hub: Hub) -> None:
+    await hub.place("o-3ds-no", paymentMethod=THREE_D_SECURE)
+    await hub.until_status("o-3ds-no", "awaiting_payment")
+
+    await hub.sandbox.customer_fails(await payment_of(hub, "o-3ds-no"))
+
+    await hub.until_status("o-3ds-no", "payment_failed")
+    async with hub.database() as database:
+        assert await database.fetchval("SELECT stock FROM orders WHERE id = 'o-3ds-no'") == "released"
+
+
+async def test_a_payment_that_nobody_finishes_is_called_off(hub: Hub) -> None:
+    await hub.place("o-expired", paymentMethod=THREE_D_SECURE)
+    await hub.until_status("o-expired", "awaiting_payment")
+    async with hub.database() as database:
+        await database.execute("UPDATE orders SET progressed_at = progressed_at - interval '25 hours' WHERE id = 'o-expired'")
+
+    await hub.run({}, deployment="sweep/hub")
+
+    order = await hub.until_status("o-expired", "payment_failed")
+    assert "canceled" in order["message"]
+    assert (await hub.seen("o-expired"))["stripe.charge"] == 0
+
+
+async def test_a_bounced_mail_is_followed_by_a_text_where_there_is_a_phone(hub: Hub) -> None:
+    await hub.place("o-bounced", customer={**REACHABLE, "email": "bounce@example.com"})
+    await hub.until_status("o-bounced", "confirmed")
+
+    async def texted() -> bool:
+        return (await hub.seen("o-bounced"))["twilio.text"] == 1
+
+    await until(texted, seconds=30, what=lambda: "a text")
+    assert (await hub.seen("o-bounced"))["sendgrid.mail"] == 1
+
+
+async def test_a_refund_made_by_hand_at_the_provider_is_noticed(hub: Hub) -> None:
+    await hub.place("o-by-hand")
+    charge = (await hub.until_status("o-by-hand", "confirmed"))["chargeId"]
+
+    await hub.sandbox.world(f"stripe/payments/{charge}/refund")
+
+    await hub.until_status("o-by-hand", "refunded")
+
+
+async def test_a_dispute_needs_attention_and_the_team_is_told_once(hub: Hub) -> None:
+    await hub.place("o-disputed")
+    charge = (await hub.until_status("o-disputed", "confirmed"))["chargeId"]
+
+    await hub.sandbox.world(f"stripe/payments/{charge}/dispute")
+
+    await hub.until_status("o-disputed", "disputed")
+    assert (await hub.seen("o-disputed"))["slack.message"] == 2, "confirmed, and disputed"
+
+
+async def test_a_returned_parcel_is_seen(hub: Hub) -> None:
+    await hub.place("o-returned")
+    number = (await hub.until_status("o-returned", "confirmed"))["trackingNumber"]
+
+    await hub.sandbox.world(f"parcels/{number}", status="RETURNED")
+
+    await hub.until_status("o-returned", "returned")
+
+
+async def payment_of(hub: Hub, order_id: str) -> str:
+    async with hub.database() as database:
+        return str(await database.fetchval("SELECT payment_id FROM orders WHERE id = $1", order_id))
