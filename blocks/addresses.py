@@ -31,7 +31,7 @@ def checked_address(base_url: str, *, official_hosts: frozenset[str], kind_of_ke
             raise ValueError("a live key has no business on this machine; use a rehearsal key with the sandbox")
     official = parts.scheme == "https" and host in official_hosts and parts.port in (None, 443)
     if not (official or loopback or allow_other_host):
-        known = ", ".join(f"https://{name}" for name in sorted(official_hosts))
+        known = ", ".join(f"https://{name}" for name in sorted(official_hosts)) or "an official address"
         raise ValueError(f"{parts.scheme}://{host} is neither {known} nor this machine; set allow_other_host if it is meant")
     return base_url.rstrip("/")
 

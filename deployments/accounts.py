@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from blocks.profile_service import ProfileService
 from blocks.provider_account import ProviderAccount
 from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
@@ -26,10 +27,20 @@ ACCOUNTS: dict[str, type[ProviderAccount]] = {
     "shippo": ShippoAccount,
     "slack": SlackAccount,
     "twilio": TwilioAccount,
+    "profiles": ProfileService,
 }
-REHEARSAL_PATHS = {"stripe": "/stripe", "sendgrid": "/sendgrid", "shippo": "/shippo", "slack": "/slack/api/", "twilio": "/twilio"}
+REHEARSAL_PATHS = {
+    "stripe": "/stripe",
+    "sendgrid": "/sendgrid",
+    "shippo": "/shippo",
+    "slack": "/slack/api/",
+    "twilio": "/twilio",
+    "profiles": "",
+}
 REHEARSAL_LIMITS = {"timeout_seconds": 5, "late_seconds": 1}
-REHEARSAL_FIELDS = {"twilio": {"account_sid": f"AC{'5a' * 16}", "from_number": "+15005550006", "messaging_service_sid": None}}
+REHEARSAL_FIELDS: dict[str, dict[str, Any]] = {
+    "twilio": {"account_sid": f"AC{'5a' * 16}", "from_number": "+15005550006", "messaging_service_sid": None}
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ async def saved(provider: str) -> ProviderAccount | None:
 
 async def chosen(
     keys: Mapping[str, str],
-    fields: Mapping[str, Mapping[str, str | None]],
+    fields: Mapping[str, Mapping[str, Any]],
     rehearsal_keys: Mapping[str, str],
     rehearsal_webhooks: Mapping[str, SecretStr],
 ) -> list[Choice]:

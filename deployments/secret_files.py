@@ -19,6 +19,7 @@ _REHEARSAL_PREFIXES = {
     "shippo": "shippo_test_rehearsal_",
     "slack": "xoxb-rehearsal-",
     "twilio": "rehearsal_twilio_",
+    "profiles": "profiles_rehearsal_",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -57,6 +57,8 @@ class StackSettings(BaseSettings):
     twilio_account_sid: str | None = Field(default=None, description="SID of the Twilio account.")
     twilio_from_number: str | None = Field(default=None, description="Number that the texts come from.")
     twilio_messaging_service_sid: str | None = Field(default=None, description="Messaging service, instead of a number.")
+    profile_service_key: SecretStr | None = Field(default=None, min_length=8, description="Key of the company's user-profile service.")
+    profile_service_url: str | None = Field(default=None, description="Address of the profile service, without /profiles.")
 
     def provider_keys(self) -> dict[str, str]:
         """The official keys that were given, by provider."""
@@ -66,14 +68,20 @@ class StackSettings(BaseSettings):
             "shippo": self.shippo_api_key,
             "slack": self.slack_bot_token,
             "twilio": self.twilio_auth_token,
+            "profiles": self.profile_service_key,
         }
         return {provider: key.get_secret_value() for provider, key in given.items() if key is not None}
 
-    def provider_fields(self) -> dict[str, dict[str, str | None]]:
-        """What else was given of the accounts, by provider. A sender takes the place of an earlier one of either kind."""
+    def provider_fields(self) -> dict[str, dict[str, Any]]:
+        """
+        What else was given of the accounts, by provider.
+
+        A sender takes the place of an earlier one of either kind; the profile service is where somebody says it is.
+        """
         sender = {"from_number": self.twilio_from_number, "messaging_service_sid": self.twilio_messaging_service_sid}
         twilio = {} if self.twilio_account_sid is None else {"account_sid": self.twilio_account_sid}
-        return {"twilio": {**twilio, **(sender if any(sender.values()) else {})}}
+        profiles = {} if self.profile_service_url is None else {"base_url": self.profile_service_url, "allow_other_host": True}
+        return {"twilio": {**twilio, **(sender if any(sender.values()) else {})}, "profiles": profiles}
 
     def provider_environment(self) -> dict[str, str]:
         """Everything that was given of the accounts, as environment variables."""
@@ -87,5 +95,6 @@ KEY_VARIABLES = {
     "shippo": "SHIPPO_API_KEY",
     "slack": "SLACK_BOT_TOKEN",
     "twilio": "TWILIO_AUTH_TOKEN",
+    "profiles": "PROFILE_SERVICE_KEY",
 }
-FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID")
+FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "PROFILE_SERVICE_URL")

@@ -1,1 +1,1 @@
-"""The rehearsal providers: lookalikes of Stripe, SendGrid, Shippo, Slack and Twilio, with faults on demand. Imports nothing of ours."""
+"""The rehearsal providers: lookalikes of those the hub works with, on a real port, with faults on demand. Imports nothing of ours."""

@@ -23,6 +23,7 @@ from sandbox.executioner import Executioner
 from sandbox.handling import Reception
 from sandbox.later import settle_what_is_due
 from sandbox.pages import Pages
+from sandbox.profiles_api import Profiles
 from sandbox.sendgrid_api import SendGrid
 from sandbox.shippo_api import Shippo
 from sandbox.slack_api import Slack
@@ -32,7 +33,7 @@ from sandbox.stripe_deeds import StripeDeeds
 from sandbox.twilio_api import Twilio
 from sandbox.world_deeds import WorldDeeds
 
-PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio)
+PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio, Profiles)
 DEFAULT_LATENCY_MS = {provider.name: provider.latency_ms for provider in PROVIDERS}
 SETTLE_SECONDS = 1.0
 TOKEN_VARIABLE = "HUB_SANDBOX_TOKEN"  # noqa: S105 - the name of a variable
@@ -84,7 +85,11 @@ def create_app(
                 token,
                 more=[*CallbackControl(callbacks).endpoints(), *StripeDeeds(world).endpoints(), *WorldDeeds(world).endpoints()],
             ).routes(),
-            *(Route(f"{one.prefix}/{{path:path}}", _answering(reception, one), methods=_METHODS) for one in providers.values()),
+            *(
+                Route(path, _answering(reception, one), methods=_METHODS)
+                for one in providers.values()
+                for path in (one.prefix, f"{one.prefix}/{{path:path}}")
+            ),
         ],
         lifespan=life,
     )

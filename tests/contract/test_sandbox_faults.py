@@ -135,6 +135,7 @@ async def test_each_provider_fails_in_its_own_words(sandbox: Sandbox) -> None:
         "shippo": ("list carriers", "/shippo/carrier_accounts", "ShippoToken shippo_test_x", {"detail"}),
         "slack": ("auth test", "/slack/api/auth.test", "Bearer xoxb-x", {"ok", "error"}),
         "twilio": ("list texts", f"/twilio/2010-04-01/Accounts/{SID}/Messages.json", TWILIO, {"code", "message", "more_info", "status"}),
+        "profiles": ("find profiles", "/profiles?email=nobody@example.com", "Bearer profiles_x", {"error"}),
     }
     async with http_to(sandbox) as http:
         for provider, (operation, path, key, fields) in calls.items():

@@ -41,7 +41,7 @@ async def trouble(hub: Hub, order_id: str, provider: str, operation: str, what: 
 
 
 def secrets_of(hub: Hub) -> list[str]:
-    keys = [hub.key(provider) for provider in ("stripe", "sendgrid", "shippo", "slack", "twilio")]
+    keys = [hub.key(provider) for provider in ("stripe", "sendgrid", "shippo", "slack", "twilio", "profiles")]
     made = [file.read_text().strip() for file in (hub.stack.home / "secrets").iterdir() if file.name != "rehearsal_keys"]
     return keys + made
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from blocks.profile_service import ProfileService
 from blocks.provider_account import ProviderAccount
 from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
@@ -10,12 +11,13 @@ from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
 from blocks.twilio_account import TwilioAccount
 
-ACCOUNTS: tuple[type[ProviderAccount], ...] = (StripeAccount, SendGridAccount, ShippoAccount, SlackAccount, TwilioAccount)
+ACCOUNTS: tuple[type[ProviderAccount], ...] = (StripeAccount, SendGridAccount, ShippoAccount, SlackAccount, TwilioAccount, ProfileService)
 REHEARSAL_KEYS = {
     "stripe": "sk_test_rehearsal_1",
     "sendgrid": "SG.rehearsal.abc",
     "shippo": "shippo_test_rehearsal_1",
     "twilio": "rehearsal_twilio_1",
+    "profiles": "profiles_rehearsal_1",
     "slack": "xoxb-rehearsal-1",
 }
 LIVE_KEYS = {
@@ -24,6 +26,7 @@ LIVE_KEYS = {
     "shippo": "shippo_live_abcdef",
     "slack": "xoxb-1-2-abcdef",
     "twilio": "0123456789abcdef",
+    "profiles": "prf_0123456789",
 }
 LOOPBACKS = ("http://127.0.0.1:8700/x", "http://localhost:8700/x", "http://[::1]:8700/x", "http://127.8.9.10/x", "https://localhost/x")
 
@@ -34,6 +37,8 @@ def an_account(kind: type[ProviderAccount], key: str, base_url: str | None = Non
         fields["base_url"] = base_url
     if kind is SendGridAccount:
         fields["from_email"] = "orders@example.com"
+    if kind is ProfileService and base_url is None:
+        fields |= {"base_url": "https://users.example.com", "allow_other_host": True}
     if kind is TwilioAccount:
         fields |= {"account_sid": "AC" + "0a" * 16, "from_number": "+15005550006"}
     return kind(**fields)
@@ -158,6 +163,7 @@ def test_each_account_has_a_block_type_of_its_own_that_never_changes() -> None:
         "hub-shippo-account",
         "hub-slack-account",
         "hub-twilio-account",
+        "hub-profile-service",
     ]
 
 
