@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
+import hashlib
+import hmac
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 import pytest_asyncio
@@ -23,6 +28,7 @@ from tests.contract.account_kit import (
     tells_that_nobody_listens,
 )
 from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.webhook_kit import SECRETS, calling_back
 
 TOKEN = "rehearsal_twilio_token"
 SID = "AC" + "0a" * 16
@@ -131,6 +137,16 @@ async def test_a_sender_that_is_not_ours_is_for_an_operator_and_a_full_queue_wai
     await fails(lambda: an_account(sandbox.url, from_number=sender).send_text(a_text(), key=KEY), kind)
 
 
+@pytest.mark.parametrize("code", [20429, 21611])
+async def test_too_many_at_once_waits_whatever_the_status(sandbox: Sandbox, twilio: TwilioAccount, code: int) -> None:
+    await sandbox.fault("twilio", "send text", "status", status=400, body={"code": code, "status": 400}, retry_after=3)
+
+    error = await fails(lambda: twilio.send_text(a_text(), key=KEY), RateLimited)
+
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_seconds == 3
+
+
 async def test_an_unknown_code_is_for_an_operator_and_words_are_not_repeated(sandbox: Sandbox, twilio: TwilioAccount) -> None:
     body = {"code": 99999, "message": f"{PHONE} is a secret", "status": 400}
     await sandbox.fault("twilio", "send text", "status", status=400, body=body)
@@ -228,6 +244,21 @@ async def test_the_callback_address_names_the_effect_and_asks_for_retries(sandbo
     quoted = KEY.replace(":", "%3A")
     assert message["status_callback"] == f"https://hooks.example.com/webhooks/twilio?effect={quoted}#{CALLBACK_RETRIES}"
     assert told_at("https://example.com/?a=b#rc=0", "k") == "https://example.com/?a=b&effect=k#rc=0"
+
+
+async def test_every_status_is_told_at_an_address_that_names_the_effect_and_is_signed(tmp_path: Path) -> None:
+    async with calling_back(tmp_path) as (sandbox, receiver):
+        sent = await an_account(sandbox.url).send_text(a_text(status_callback=f"{receiver.url}/twilio"), key=KEY)
+        came = await receiver.until_count(3, "twilio")
+
+    assert {one.target for one in came} == {f"/webhooks/twilio?{urlencode({'effect': KEY})}"}
+    told = [dict(parse_qsl(one.body.decode())) for one in came]
+    assert {one["MessageSid"] for one in told} == {sent.sid}
+    assert {one["MessageStatus"] for one in told} == {"queued", "sent", "delivered"}
+    for one, fields in zip(came, told, strict=True):
+        signed = f"{receiver.url.removesuffix('/webhooks')}{one.target}" + "".join(name + fields[name] for name in sorted(fields))
+        proof = hmac.digest(SECRETS["twilio"].encode(), signed.encode(), hashlib.sha1)
+        assert one.headers["X-Twilio-Signature"] == base64.b64encode(proof).decode()
 
 
 def test_a_reference_is_short_and_another_one_for_every_effect_and_hub() -> None:
