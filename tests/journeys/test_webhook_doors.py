@@ -1,0 +1,84 @@
+"""The doors for webhooks in a whole hub: open by themselves, open after a rotation, open while Prefect is down, and heard by Prefect."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator
+
+import httpx
+import psutil
+import pytest_asyncio
+
+from deployments.processes import gone_within
+from deployments.webhook_secrets import SANDBOX_FILE
+from tests.contract.signed_calls import Call, as_json, custom_call, stripe_call
+from tests.journeys.hub_under_test import Hub, running_hub, until
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub() -> AsyncIterator[Hub]:
+    async with running_hub(sweep_seconds=3600) as hub:
+        yield hub
+
+
+def signing(hub: Hub) -> dict[str, str]:
+    return dict(json.loads((hub.stack.home / "secrets" / SANDBOX_FILE).read_text()))
+
+
+def stripe_event(secret: str) -> Call:
+    return stripe_call(as_json({"id": f"evt_{secrets.token_hex(8)}", "type": "product.created", "data": {"object": {}}}), secret=secret)
+
+
+async def status_of(hub: Hub, call: Call) -> int:
+    return (await hub.gateway.post(call.target, content=call.body, headers=dict(call.headers))).status_code
+
+
+async def events(hub: Hub) -> int:
+    body = {"filter": {"event": {"name": ["hub.notices.kept"]}, "resource": {"id": ["hub.inbox"]}}}
+    return int((await hub.prefect.post("/events/filter", json=body)).raise_for_status().json()["total"])
+
+
+async def test_what_was_kept_reaches_prefect_as_an_event(hub: Hub) -> None:
+    before = await events(hub)
+
+    assert await status_of(hub, stripe_event(signing(hub)["stripe"])) == 202
+    assert await status_of(hub, custom_call(as_json({"type": "noticed", "data": {}}), secret=signing(hub)["custom"])) == 202
+
+    async def heard() -> bool:
+        return await events(hub) > before
+
+    await until(heard, seconds=20, what=lambda: "the event")
+
+
+async def test_a_rotated_secret_counts_within_half_a_minute_and_the_one_before_it_stays_valid(hub: Hub) -> None:
+    old, new = signing(hub)["stripe"], f"whsec_rehearsal_{secrets.token_hex(16)}"
+    document = (await hub.prefect.get("/block_types/slug/hub-stripe-account/block_documents/name/stripe")).raise_for_status().json()
+    change = {"data": {"webhook_secret": new, "previous_webhook_secret": old}, "merge_existing_data": True}
+    assert await status_of(hub, stripe_event(new)) == 401
+
+    (await hub.prefect.patch(f"/block_documents/{document['id']}", json=change)).raise_for_status()
+
+    async def counts() -> bool:
+        return await status_of(hub, stripe_event(new)) == 202
+
+    await until(counts, seconds=40, what=lambda: "the new secret to count")
+    assert await status_of(hub, stripe_event(old)) == 202
+
+
+async def test_a_gateway_that_is_killed_while_prefect_is_down_opens_again(hub: Hub) -> None:
+    await hub.stack.stop("prefect-server")
+    killed = psutil.Process(hub.stack.pid("gateway"))
+    os.kill(killed.pid, signal.SIGKILL)
+    assert await gone_within([killed], 5) == []
+
+    async def answers() -> bool:
+        try:
+            return await status_of(hub, custom_call(as_json({"type": "noticed", "data": {}}), secret=signing(hub)["custom"])) == 202
+        except httpx.TransportError:
+            return False
+
+    await until(answers, seconds=30, what=lambda: "the gateway")
+    assert hub.stack.pid("gateway") != killed.pid
