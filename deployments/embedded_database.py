@@ -81,7 +81,12 @@ class EmbeddedDatabase:
 
     def role(self, environment: Mapping[str, str]) -> Role:
         """The server as a role for the supervisor. ``fsync`` and ``synchronous_commit`` stay on, as PostgreSQL has them."""
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.socket_folder), "max_connections": "200"}
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.socket_folder),
+            "max_connections": "200",
+            "shared_buffers": "64MB",  # what the busy rows of a day need; more only fills up, and is memory that seems to leak
+        }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Role(
             name="database",

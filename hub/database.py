@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-POOL_SIZE = 40
+POOL_SIZE = 20  # every connection is a process of PostgreSQL with 4 MB of its own; 2 cores keep no more than a few busy
 MIGRATION_LOCK = 7_205_501  # any number, the same for every hub: two processes never migrate at once
 
 
@@ -54,6 +54,7 @@ async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
+        pool_use_lifo=True,  # a few warm connections for what is usual, the others for crowds
         max_overflow=0,  # an overflow connection is opened and closed for one transaction, which costs more than the transaction
         hide_parameters=True,  # an error's text never holds an order
         connect_args={"timeout": 10},
