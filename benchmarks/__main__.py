@@ -1,5 +1,7 @@
 """
-The whole benchmark: ``python -m benchmarks``; ``--quick`` for a small one, ``--draw`` for the document and the picture alone.
+The whole benchmark: ``python -m benchmarks``.
+
+``--quick`` is a small one, ``--only one bulk …`` shows some parts and writes nothing, ``--draw`` writes the last results anew.
 
 Writes ``benchmarks/results.json``, the tables in ``docs/performance.md`` and the picture in ``docs/images/performance.png``.
 """
@@ -10,12 +12,13 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmarks import results as kept
 from benchmarks.chart import NoPlottingLibrary, draw
-from benchmarks.document import write_tables
-from benchmarks.plan import QUICK, WHOLE
+from benchmarks.document import tables, write_tables
+from benchmarks.plan import PARTS, QUICK, WHOLE
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESULTS = PROJECT / "benchmarks" / "results.json"
@@ -29,13 +32,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(*, quick: bool) -> None:
-    """The results are written."""
+def measure(parts: Collection[str], *, quick: bool) -> kept.Results:
+    """The results of ``parts``."""
     # Imported here: it imports Prefect, which takes seconds and reads its settings at that moment.
     from benchmarks.course import run  # noqa: PLC0415 - see above
 
     os.environ["HUB_WORKER_TYPE"] = "hub-warm"
-    asyncio.run(run(QUICK if quick else WHOLE, say)).save(RESULTS)
+    return asyncio.run(run(QUICK if quick else WHOLE, parts, say))
 
 
 def main() -> int:
@@ -43,9 +46,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--quick", action="store_true", help="small numbers, about three minutes; shows that everything works")
     parser.add_argument("--draw", action="store_true", help="only write the tables and the picture of the last run anew")
+    what = ", ".join(f"{name} ({meaning})" for name, meaning in PARTS.items())
+    parser.add_argument("--only", choices=PARTS, nargs="+", metavar="PART", help=f"show these parts and write nothing: {what}")
     wanted = parser.parse_args()
+    if wanted.only:
+        say(tables(measure(wanted.only, quick=wanted.quick)))
+        return 0
     if not wanted.draw:
-        measure(quick=wanted.quick)
+        measure(PARTS, quick=wanted.quick).save(RESULTS)
     results = kept.read(RESULTS)
     write_tables(results, DOCUMENT)
     say(f"results: {RESULTS.relative_to(PROJECT)}, tables: {DOCUMENT.relative_to(PROJECT)}")

@@ -9,18 +9,20 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 
 import prefect
 
 from benchmarks.doors import doors_of
 from benchmarks.measuring import Measuring, is_complete
-from benchmarks.plan import STOCK_LATENCY, Plan
+from benchmarks.plan import BULK_RUNS, IDLE, MANY, MEMORY, ONE, START, STOCK_LATENCY, TROUBLE, Plan
 from benchmarks.results import HUB, NO_TASK, SIX_TASKS, STOCK, STOCK_NAMED, Results
 from benchmarks.stock_worker import COMMAND_NAMED, stock_worker
+from benchmarks.troubles import Troubles
 from benchmarks.usage import busy_seconds, cpu_seconds, used_since
 from deployments.layout import POOL, QUEUE
 from deployments.stack import Stack, local_stack
@@ -30,17 +32,18 @@ NO_SWEEP_SECONDS = 3600.0
 IDLE_SECONDS = 10
 
 
-async def run(plan: Plan, say: Say) -> Results:
-    """Everything is measured, and nothing of it runs any more."""
+async def run(plan: Plan, parts: Collection[str], say: Say) -> Results:
+    """The ``parts`` are measured, and nothing of it runs any more."""
     began, busy_before = time.monotonic(), busy_seconds()
     results = Results(plan.name, _machine(), datetime.now(UTC).isoformat(timespec="seconds"))
     home = Path(tempfile.mkdtemp(prefix="hub-benchmark-"))
     try:
-        async with _started(home, "on an empty folder", results, say):
-            pass
+        if START in parts:
+            async with _started(home, "on an empty folder", results, say):
+                pass
         async with _started(home, "again", results, say) as stack, doors_of(stack) as doors:
             await doors.pause("sweep/hub")  # it would start the orders of a bulk run one by one
-            await _measure(Measuring(stack, doors, plan, results, say))
+            await _measure(Measuring(stack, doors, plan, results, say), parts)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     results.took_seconds = round(time.monotonic() - began)
@@ -50,19 +53,30 @@ async def run(plan: Plan, say: Say) -> Results:
     return results
 
 
-async def _measure(measuring: Measuring) -> None:
+async def _measure(measuring: Measuring, parts: Collection[str]) -> None:
     stack, doors, results = measuring.stack, measuring.doors, measuring.results
     ours = str((await doors.deployment("process-order/hub"))["id"])
     await measuring.one_by_call(HUB, "warm-up", ours)
-    await _idle(stack, results)
+    if IDLE in parts:
+        await _idle(stack, results)
     measuring.remember_memory("at rest")
-    began = time.monotonic()
-    async with stock_worker(stack, doors) as theirs:
-        results.starts["the stock worker alone"] = round(time.monotonic() - began, 1)
-        await _one_at_a_time(measuring, ours, theirs)
-        measuring.remember_memory("single orders")
-        await _beside_each_other(measuring, ours, theirs)
-    await _many_at_once(measuring, ours)
+    if {ONE, MANY} & set(parts):
+        began = time.monotonic()
+        async with stock_worker(stack, doors) as theirs:
+            results.starts["the stock worker alone"] = round(time.monotonic() - began, 1)
+            if ONE in parts:
+                await _one_at_a_time(measuring, ours, theirs)
+                measuring.remember_memory("single orders")
+            if MANY in parts:
+                await _beside_each_other(measuring, ours, theirs)
+    if MANY in parts:
+        await _many_at_once(measuring, ours)
+    if BULK_RUNS in parts:
+        await _bulk_runs(measuring)
+    if MEMORY in parts:
+        await _many_orders(measuring, ours)
+    if TROUBLE in parts:
+        await Troubles(stack, doors, measuring.plan, results, measuring.say).all()
     results.effects = _counted(await doors.effects_by_subject())
 
 
@@ -102,13 +116,24 @@ async def _many_at_once(measuring: Measuring, ours: str) -> None:
         place = {"name": "hub", "entrypoint": entrypoint, "work_pool_name": POOL, "work_queue_name": QUEUE}
         deployment = await measuring.doors.deploy(entrypoint, enforce_parameter_schema=False, **place)
         await measuring.burst(who, "0", deployment, plan.burst)
-    for latency in plan.bulks:
+
+
+async def _bulk_runs(measuring: Measuring) -> None:
+    for latency in measuring.plan.bulks:
         await measuring.floor_bulk(latency)
         await measuring.bulk(latency)
         measuring.remember_memory(f"bulk run at {latency} ms")
+
+
+async def _many_orders(measuring: Measuring, ours: str) -> None:
+    """Until there were enough orders: runs of their own and bulk runs in turns, as memory is asked of both."""
+    plan, turns = measuring.plan, cycle(("burst", "bulk run"))
     while measuring.results.orders < plan.orders_in_all:
-        await measuring.bulk("0")
-        measuring.remember_memory("one more bulk run")
+        if (turn := next(turns)) == "burst":
+            await measuring.burst(HUB, "0", ours, plan.burst)
+        else:
+            await measuring.bulk("0")
+        measuring.remember_memory(f"one more {turn}")
 
 
 async def _idle(stack: Stack, results: Results) -> None:

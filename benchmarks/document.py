@@ -46,10 +46,11 @@ def write_tables(results: Results, document: Path) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{document.name} has no part between {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n{_measured(results)}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n{tables(results)}\n{END}{after}")
 
 
-def _measured(results: Results) -> str:
+def tables(results: Results) -> str:
+    """All that was measured, as Markdown."""
     parts = [
         _about(results),
         _ratios(results),
@@ -58,6 +59,7 @@ def _measured(results: Results) -> str:
         _spent(results),
         _cpu(results),
         _memory(results),
+        _troubles(results),
         _starts(results),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -91,11 +93,13 @@ def _ratios(results: Results) -> str:
         ours_many, bare = results.of(many, STOCK_LATENCY), results.of(floor, STOCK_LATENCY)
         if ours_many and bare:
             lines.append((f"{many} / {floor}, rate at {STOCK_LATENCY} ms", f"{ours_many.rate / bare.rate:.2f}"))
-    return "### Ratios\n\n" + _table(["", "ratio"], lines)
+    return "### Ratios\n\n" + _table(["", "ratio"], lines) if lines else ""
 
 
 def _singles(results: Results) -> str:
     latencies = [latency for latency in results.latencies() if latency != "warm-up"]
+    if not latencies:
+        return ""
     head = ["one order at a time", *(f"{latency} ms" if latency != DEFAULT else "default latencies" for latency in latencies)]
     rows = []
     for who, title in SINGLES.items():
@@ -114,6 +118,8 @@ def _rates(results: Results) -> str:
             row = (who, f"{one.latency} ms", str(one.orders), f"{one.seconds:.1f}", f"{one.rate:.2f}", f"{_sum(one):.3f}")
             rows.append((*row, _extrapolated(one, results)))
     head = ["who", "latency", "orders", "seconds", "a second", "CPU-seconds each", ""]
+    if not rows:
+        return ""
     return "### Many orders at once\n\n" + _table(head, rows)
 
 
@@ -148,8 +154,9 @@ def _cpu(results: Results) -> str:
     roles = [role for role in ROLES if any(role in one.cpu for one in shown)]
     rows = [(f"{one.who}, {one.latency} ms", *(_milli(one, role) for role in roles)) for one in shown]
     idle = ", ".join(f"{role} {share:.1%}" for role, share in results.idle_cpu.items() if role != OURSELVES)
-    text = f"CPU-milliseconds of one order by process. At rest, in shares of one core: {idle}."
-    return "### Where the processor time goes\n\n" + text + "\n\n" + _table(["", *roles], rows)
+    text = f"At rest, in shares of one core: {idle}." if idle else ""
+    table = "CPU-milliseconds of one order by process.\n\n" + _table(["", *roles], rows) if rows else ""
+    return "\n\n".join(["### Where the processor time goes", *filter(None, (text, table))]) if text or table else ""
 
 
 def _milli(one: Many, role: str) -> str:
@@ -163,14 +170,22 @@ def _memory(results: Results) -> str:
         ours = [sample.mb[role] for role in roles]
         rows.append((str(sample.orders), sample.after, *(f"{mb:.0f}" for mb in ours), f"{sum(ours):.0f}"))
     settled = [sample for sample in results.memory if sample.orders >= FIRST_ORDERS]
-    growth = ""
     if len(settled) > 1:
-        first, last = (sum(sample.mb[role] for role in roles) for sample in (settled[0], settled[-1]))
-        growth = f" From {settled[0].orders} to {settled[-1].orders} orders: {last / first - 1:+.1%}."
-    return f"### Memory\n\nMegabytes; shared pages count once.{growth}\n\n" + _table(["orders", "after", *roles, "all"], rows)
+        first, last = settled[0].mb, settled[-1].mb
+        whole = sum(last[role] for role in roles) / sum(first[role] for role in roles)
+        cells = (f"{last[role] / first[role] - 1:+.0%}" for role in roles)
+        rows.append(("growth", f"from {settled[0].orders} to {settled[-1].orders} orders", *cells, f"{whole - 1:+.1%}"))
+    return "### Memory\n\nMegabytes; shared pages count once.\n\n" + _table(["orders", "after", *roles, "all"], rows)
+
+
+def _troubles(results: Results) -> str:
+    rows = [(one.trouble, one.what, f"{one.value:g} {one.unit}".rstrip()) for one in results.findings]
+    return "### When something goes wrong\n\n" + _table(["trouble", "what was measured", ""], rows) if rows else ""
 
 
 def _starts(results: Results) -> str:
+    if not results.starts:
+        return ""
     rows = [(name, f"{seconds:.1f}") for name, seconds in results.starts.items()]
     return "### Start\n\n" + _table(["until everything is ready", "seconds"], rows)
 

@@ -111,6 +111,28 @@ class Doors:
         wanted = {name: by_itself if latency == DEFAULT else float(latency) for name, by_itself in self._default_latencies.items()}
         await _asked(self._sandbox, "POST", "/_sandbox/latency", wanted)
 
+    async def fault(self, provider: str, operation: str, **trouble: Any) -> None:
+        """The provider makes the trouble at its next calls."""
+        await _asked(self._sandbox, "POST", "/_sandbox/faults", {"provider": provider, "operation": operation, **trouble})
+
+    async def clear_faults(self) -> None:
+        """No provider makes trouble at new calls."""
+        await _asked(self._sandbox, "DELETE", "/_sandbox/faults")
+
+    async def until_in_flight(self, provider: str, operation: str, number: int, limit_seconds: float) -> None:
+        """So many calls are at the provider, which has done what they ask for and has not answered; or the limit is reached."""
+        deadline = time.monotonic() + limit_seconds
+        place = f"/_sandbox/in-flight?provider={provider}&operation={operation.replace(' ', '+')}"
+        while time.monotonic() < deadline:
+            if sum(one["worked"] for one in (await _asked(self._sandbox, "GET", place))["requests"]) >= number:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def resume(self, order_id: str) -> None:
+        """The order goes on at a person's word, if it waits for anything."""
+        async with self._gateway.post(f"/orders/{order_id}/resume") as answer:
+            await answer.read()
+
     async def effects_by_subject(self) -> dict[str, Counter[str]]:
         """What the providers really did, by order."""
         found: dict[str, Counter[str]] = {}

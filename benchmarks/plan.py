@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+START, IDLE, ONE, MANY, BULK_RUNS, MEMORY, TROUBLE = "start", "idle", "one", "many", "bulk", "memory", "trouble"
+PARTS = {
+    START: "the start on an empty folder",
+    IDLE: "what the stack uses at rest",
+    ONE: "one order at a time, beside the stock worker",
+    MANY: "bursts, beside the stock worker and empty flows",
+    BULK_RUNS: "many orders in one run",
+    MEMORY: "memory until enough orders were processed",
+    TROUBLE: "cancelled and killed, and flows that raise, block or leak",
+}
+"""What can be measured by itself."""
+
 DEFAULT = "default"
 """The latency of each provider as the sandbox has it by itself."""
 STOCK_LATENCY = "50"
@@ -17,7 +29,9 @@ class Plan:
 
     ``rounds`` is how often each latency is measured, one order at a time; the stock worker, which takes seconds for each, takes part in the
     first ``stock_rounds`` of them at 0 ms, and in ``stock_rounds_elsewhere`` at the others. ``bursts`` are the latencies at which many
-    orders are measured beside `STOCK_LATENCY`, ``bulks`` those of bulk runs. ``limit_seconds`` ends whatever takes longer.
+    orders are measured beside `STOCK_LATENCY`, ``bulks`` those of bulk runs. ``cancels`` runs
+    are cancelled, the worker is killed with ``kill_orders`` in flight, and orders come in for ``beside_seconds`` at least beside a flow
+    that behaves badly. ``limit_seconds`` ends whatever takes longer.
     """
 
     name: str
@@ -31,6 +45,9 @@ class Plan:
     bulks: tuple[str, ...]
     bulk: int
     orders_in_all: int
+    cancels: int
+    kill_orders: int
+    beside_seconds: float
     limit_seconds: float
 
 
@@ -46,6 +63,9 @@ WHOLE = Plan(
     bulks=("0", "50", "100"),
     bulk=500,
     orders_in_all=2200,
+    cancels=3,
+    kill_orders=50,
+    beside_seconds=10,
     limit_seconds=300,
 )
 QUICK = Plan(
@@ -60,5 +80,8 @@ QUICK = Plan(
     bulks=("50",),
     bulk=60,
     orders_in_all=0,
+    cancels=1,
+    kill_orders=20,
+    beside_seconds=4,
     limit_seconds=120,
 )

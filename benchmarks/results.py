@@ -56,6 +56,16 @@ class Memory:
     mb: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One number about what happened when something went wrong."""
+
+    trouble: str
+    what: str
+    value: float
+    unit: str
+
+
 @dataclass
 class Results:
     """One run of the benchmark."""
@@ -68,6 +78,7 @@ class Results:
     singles: list[Single] = field(default_factory=list)
     many: list[Many] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     effects: dict[str, int] = field(default_factory=dict)
     orders: int = 0
     news: list[str] = field(default_factory=list)
@@ -112,4 +123,5 @@ def read(path: Path) -> Results:
     raw["singles"] = [Single(**one) for one in raw["singles"]]
     raw["many"] = [Many(**one) for one in raw["many"]]
     raw["memory"] = [Memory(**one) for one in raw["memory"]]
+    raw["findings"] = [Finding(**one) for one in raw.get("findings", [])]
     return Results(**raw)
