@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from blocks.provider_account import ProviderAccount
+from blocks.webhook_trust import SENDERS, trusted
 from deployments import accounts, instance, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
@@ -124,6 +125,17 @@ async def account(provider: str) -> str:
         raise Problem(f"{failure}.") from failure
 
 
+async def webhooks() -> str:
+    """Every account has a secret for its webhooks, and Shippo signs."""
+    _must_be_named()
+    trust = await trusted({})
+    if shut := [name for name in accounts.ACCOUNTS if name in SENDERS and name not in trust]:
+        raise Problem(f"no webhook secret for {', '.join(shut)}, so what they tell is answered 503: set it in the Prefect UI under Blocks.")
+    if trust["shippo"].by_token:
+        raise Problem("shippo shows a token in the URL, which is weaker than a signature: ask Shippo for HMAC (docs/providers/shippo.md).")
+    return f"{', '.join(trust)} may call {settings().webhooks_base_url}/webhooks/…"
+
+
 async def answers(path: str, which: str) -> str:
     """``path`` answers below the address of ``which``."""
     base = settings().gateway_url if which == "gateway" else settings().sandbox_url
@@ -168,6 +180,7 @@ CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
     "deployments": deployments,
     **{f"{provider} account": partial(account, provider) for provider in accounts.ACCOUNTS},
     "gateway": partial(answers, "/health", "gateway"),
+    "webhooks": webhooks,
     "sandbox": partial(answers, "/_sandbox/health", "sandbox"),
     "private files": private_files,
 }

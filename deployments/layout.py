@@ -12,13 +12,14 @@ from deployments import ports, secret_files
 from deployments.databases import Databases
 from deployments.problems import Problem
 from deployments.processes import MARKER, stack_id
-from deployments.stack_settings import KEY_VARIABLES, GivenSettings, StackSettings
+from deployments.stack_settings import KEY_VARIABLES, WEBHOOK_VARIABLES, GivenSettings, StackSettings
 from hub.private_files import SECRETS_FOLDER, known
 
 PROJECT = Path(__file__).resolve().parent.parent
 POOL, QUEUE, JANITOR_QUEUE = "hub", "default", "janitor"
 RESULTS_BLOCK = "hub-results"
-_NOT_FOR_CHILDREN = {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE", *KEY_VARIABLES.values()}
+_PREFECTS = {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"}
+_NOT_FOR_CHILDREN = _PREFECTS | {*KEY_VARIABLES.values(), *WEBHOOK_VARIABLES.values()}
 
 
 @dataclass(frozen=True)

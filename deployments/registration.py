@@ -77,8 +77,8 @@ async def _accounts(*, mixed: bool) -> None:
     except OtherMode as other:
         raise Problem(f"{str(other)[:1].upper()}{str(other)[1:]}.") from other
     await accounts.save(choices, guarded="PREFECT_API_AUTH_STRING" in os.environ)
-    if any(choice.mode == accounts.REHEARSAL for choice in choices):
-        await webhook_secrets.save_rehearsal_senders(verifying)
+    rehearses = any(choice.mode == accounts.REHEARSAL for choice in choices)
+    await webhook_secrets.save_senders(wishes.webhook_secrets(), verifying if rehearses else {})
     await ensure_key(f"hub up {stack_id(home)}", secret_files.gateway_key(home))
     tell(modes={choice.provider: choice.mode for choice in choices})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter, validators
@@ -27,16 +27,17 @@ def sandbox(*, host: str = HOST, port: int | None = None) -> None:
     _become("sandbox", "--host", host, "--port", str(chosen), "--home", str(settings().home / "sandbox"))
 
 
-def gateway(*, host: str = HOST, port: int | None = None) -> None:
+def gateway(*, host: str = HOST, port: int | None = None, only: Literal["webhooks", "orders"] | None = None) -> None:
     """
     Run the gateway in the foreground.
 
     Args:
         host: Address to listen on.
         port: Port to listen on; by default the one of HUB_GATEWAY_URL.
+        only: Only webhooks, or only orders, so that the outside reaches nothing but webhooks. Set HUB_PUBLIC_URL then.
     """
     chosen = port if port is not None else urlsplit(settings().gateway_url).port
-    _become("gateway", "--host", host, "--port", str(chosen))
+    _become("gateway", "--host", host, "--port", str(chosen), *(() if only is None else ("--only", only)))
 
 
 def worker(*, pool: str = POOL, type: str = WARM, processes: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1) -> None:  # noqa: A002 - the option is called --type, as Prefect calls it

@@ -60,6 +60,18 @@ class StackSettings(BaseSettings):
     profile_service_key: SecretStr | None = Field(default=None, min_length=8, description="Key of the company's user-profile service.")
     profile_service_url: str | None = Field(default=None, description="Address of the profile service, without /profiles.")
 
+    stripe_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="Signing secret of the Stripe endpoint.")
+    sendgrid_webhook_public_key: SecretStr | None = Field(default=None, min_length=8, description="Public key of SendGrid's event webhook.")
+    shippo_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="HMAC secret agreed with Shippo.")
+    slack_signing_secret: SecretStr | None = Field(default=None, min_length=8, description="Signing secret of the Slack app.")
+    github_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="Secret of GitHub's webhooks.")
+    custom_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="Secret of the company's own systems.")
+
+    def webhook_secrets(self) -> dict[str, str]:
+        """What webhooks are verified with, as far as it was given, by sender. Twilio signs with the account's auth token."""
+        given = {sender: getattr(self, variable.lower()) for sender, variable in WEBHOOK_VARIABLES.items()}
+        return {sender: secret.get_secret_value() for sender, secret in given.items() if secret is not None}
+
     def provider_keys(self) -> dict[str, str]:
         """The official keys that were given, by provider."""
         given = {
@@ -81,11 +93,13 @@ class StackSettings(BaseSettings):
         sender = {"from_number": self.twilio_from_number, "messaging_service_sid": self.twilio_messaging_service_sid}
         twilio = {} if self.twilio_account_sid is None else {"account_sid": self.twilio_account_sid}
         profiles = {} if self.profile_service_url is None else {"base_url": self.profile_service_url, "allow_other_host": True}
-        return {"twilio": {**twilio, **(sender if any(sender.values()) else {})}, "profiles": profiles}
+        signing: dict[str, dict[str, Any]] = {name: {"webhook_secret": secret} for name, secret in self.webhook_secrets().items()}
+        return signing | {"twilio": {**twilio, **(sender if any(sender.values()) else {})}, "profiles": profiles}
 
     def provider_environment(self) -> dict[str, str]:
         """Everything that was given of the accounts, as environment variables."""
         keys = {KEY_VARIABLES[provider]: key for provider, key in self.provider_keys().items()}
+        keys |= {WEBHOOK_VARIABLES[sender]: secret for sender, secret in self.webhook_secrets().items()}
         return keys | {name: value for name in FIELD_VARIABLES if (value := getattr(self, name.lower())) is not None}
 
 
@@ -96,5 +110,13 @@ KEY_VARIABLES = {
     "slack": "SLACK_BOT_TOKEN",
     "twilio": "TWILIO_AUTH_TOKEN",
     "profiles": "PROFILE_SERVICE_KEY",
+}
+WEBHOOK_VARIABLES = {
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+    "sendgrid": "SENDGRID_WEBHOOK_PUBLIC_KEY",
+    "shippo": "SHIPPO_WEBHOOK_SECRET",
+    "slack": "SLACK_SIGNING_SECRET",
+    "github": "GITHUB_WEBHOOK_SECRET",
+    "custom": "CUSTOM_WEBHOOK_SECRET",
 }
 FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "PROFILE_SERVICE_URL")

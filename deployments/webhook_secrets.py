@@ -38,15 +38,23 @@ def verifying_secrets(home: Path, rehearsal_keys: Mapping[str, str]) -> dict[str
     return {sender: SecretStr(secret) for sender, secret in signing.items() if sender != "twilio"}
 
 
-async def save_rehearsal_senders(verifying: Mapping[str, SecretStr]) -> None:
-    """GitHub and the company's own systems may call in the rehearsal. A secret that a person has typed in stays."""
+async def save_senders(given: Mapping[str, str], rehearsed: Mapping[str, SecretStr]) -> None:
+    """GitHub and our own systems may call: with the secret that was ``given``, or that somebody saved, or else a ``rehearsed`` one."""
     for name in SENDERS:
-        try:
-            earlier: WebhookSender | None = await WebhookSender.aload(name)
-        except ValueError:  # Prefect's own for "not found"; what is there and not valid is made anew, too
-            earlier = None
-        if earlier is None or all(_rehearses(secret) for secret in earlier.webhook_secrets):
-            await WebhookSender(webhook_secret=verifying[name]).save(name, overwrite=True)
+        earlier = await _saved(name)
+        if name in given:
+            before = None if earlier is None else earlier.previous_webhook_secret
+            sender = WebhookSender(webhook_secret=SecretStr(given[name]), previous_webhook_secret=before)
+            await sender.save(name, overwrite=True)
+        elif name in rehearsed and (earlier is None or all(_rehearses(secret) for secret in earlier.webhook_secrets)):
+            await WebhookSender(webhook_secret=rehearsed[name]).save(name, overwrite=True)
+
+
+async def _saved(name: str) -> WebhookSender | None:
+    try:
+        return await WebhookSender.aload(name)
+    except ValueError:  # Prefect's own for "not found"; what is there and not valid is made anew, too
+        return None
 
 
 def _signing(home: Path, rehearsal_keys: Mapping[str, str]) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
 import psutil
 import pytest_asyncio
 
+from deployments.layout import PROJECT
 from deployments.processes import gone_within
 from deployments.webhook_secrets import SANDBOX_FILE
 from tests.contract.signed_calls import Call, as_json, custom_call, stripe_call
@@ -66,6 +69,29 @@ async def test_a_rotated_secret_counts_within_half_a_minute_and_the_one_before_i
 
     await until(counts, seconds=40, what=lambda: "the new secret to count")
     assert await status_of(hub, stripe_event(old)) == 202
+
+
+async def test_the_doctor_warns_of_a_token_in_place_of_a_signature(hub: Hub) -> None:
+    document = (await hub.prefect.get("/block_types/slug/hub-shippo-account/block_documents/name/shippo")).raise_for_status().json()
+    before = await doctors_line(hub)
+
+    for token_mode in (True, False):
+        change = {"data": {"webhook_token_mode": token_mode}, "merge_existing_data": True}
+        (await hub.prefect.patch(f"/block_documents/{document['id']}", json=change)).raise_for_status()
+        assert ("ask Shippo for HMAC" in await doctors_line(hub)) == token_mode
+
+    assert before.startswith("ok")
+    assert "stripe" in before
+
+
+async def doctors_line(hub: Hub) -> str:
+    """What `hub doctor` says about webhooks."""
+    command = ("-c", "from deployments.command_line import app; app()", "doctor")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, env=hub.stack.environment, cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return next(line for line in said.decode().splitlines() if " webhooks: " in line)
 
 
 async def test_a_gateway_that_is_killed_while_prefect_is_down_opens_again(hub: Hub) -> None:

@@ -28,12 +28,15 @@ def test_a_folder_of_an_earlier_version_keeps_its_rehearsal_keys_and_gets_the_ne
 def test_what_was_given_of_an_account_reaches_the_process_that_saves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     given = {"TWILIO_AUTH_TOKEN": "0123456789abcdef", "TWILIO_ACCOUNT_SID": "AC" + "0a" * 16, "TWILIO_FROM_NUMBER": "+14155550100"}
+    given |= {"STRIPE_WEBHOOK_SECRET": "whsec_given", "GITHUB_WEBHOOK_SECRET": "given for GitHub"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
     wishes = StackSettings()
 
     assert wishes.provider_environment() == given
+    assert wishes.provider_fields()["stripe"] == {"webhook_secret": "whsec_given"}
+    assert wishes.webhook_secrets()["github"] == "given for GitHub"
     assert wishes.provider_fields()["twilio"] == {
         "account_sid": "AC" + "0a" * 16,
         "from_number": "+14155550100",
