@@ -43,8 +43,11 @@ class Troubles:
     async def all(self) -> None:
         """Every trouble was made, one after another."""
         await self._doors.set_latency("50")
+        before = list(self._results.news)
         for trouble in (self.cancelled, self.killed, self.raising, self.blocking, self.leaking):
             await trouble()
+        wanted = "! worker"  # it was killed, and replaced for its memory
+        self._results.news[:] = [line for line in self._results.news if line in before or not line.startswith(wanted)]
 
     async def cancelled(self) -> None:
         """A run is cancelled while its provider has charged and does not answer; afterwards its order goes on."""
