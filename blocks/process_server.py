@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
@@ -19,6 +21,9 @@ from prefect.states import Crashed
 from hub.per_loop import per_loop
 
 ORDERS = "process-order/hub"
+DEPLOYMENT_SECONDS = 30.0
+"""How long a deployment's id is remembered."""
+_deployments: dict[tuple[str, str], tuple[float, UUID]] = {}
 
 
 async def connection() -> PrefectClient:
@@ -52,9 +57,17 @@ async def start_run(deployment: str, parameters: dict[str, Any], *, key: str, ta
         ObjectNotFound: There is no such deployment.
         httpx.HTTPError: Prefect did not answer; the sweep starts what is due later.
     """
-    async with get_client() as client:
-        found = await client.read_deployment_by_name(deployment)
-        return await client.create_flow_run_from_deployment(found.id, parameters=parameters, idempotency_key=key, tags=list(tags))
+    client = await connection()
+    place = (str(client.api_url), deployment)
+    read_at, known = _deployments.get(place, (float("-inf"), None))
+    if known is None or time.monotonic() - read_at > DEPLOYMENT_SECONDS:
+        known = (await client.read_deployment_by_name(deployment)).id
+        _deployments[place] = (time.monotonic(), known)
+    try:
+        return await client.create_flow_run_from_deployment(known, parameters=parameters, idempotency_key=key, tags=list(tags))
+    except (ObjectNotFound, httpx.HTTPStatusError):
+        _deployments.pop(place, None)  # it may have been deployed anew; who asks again is told the new one
+        raise
 
 
 async def start_order_run(order_id: str, key: str) -> FlowRun:
