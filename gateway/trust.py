@@ -54,6 +54,12 @@ class Believed:
             await asyncio.wait([self._refreshing])
             await asyncio.sleep(REFRESH_SECONDS)
 
+    async def stop(self) -> None:
+        """Nothing is asked of Prefect any more."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait([self._refreshing])
+
     async def refresh(self) -> None:
         """Take what Prefect says now; what it does not tell stays."""
         self._begun_at = time.monotonic()

@@ -55,6 +55,7 @@ class Door:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._believed.stop()
             await self._inbox.drained()
             await self._refusals.write()
 
