@@ -125,7 +125,10 @@ class Measuring:
 
     def remember_memory(self, after: str) -> None:
         """What every process occupies now."""
-        self.results.memory.append(Memory(self.results.orders, after, memory_mb(self.stack)))
+        mb = memory_mb(self.stack)
+        self.results.memory.append(Memory(self.results.orders, after, mb))
+        each = ", ".join(f"{who} {size:.0f}" for who, size in mb.items())
+        self.say(f"  memory after {self.results.orders} orders: {sum(mb.values()):.0f} MB: {each}")
 
     def _single(self, who: str, latency: str, seconds: float, *, well: bool) -> None:
         self.results.singles.append(Single(who, latency, round(seconds, 4), well))
