@@ -18,9 +18,9 @@ from prefect.events import Event
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
+from hub.kinds import KINDS
 from hub.per_loop import per_loop
 
-ORDERS = "process-order/hub"
 DEPLOYMENT_SECONDS = 30.0
 """How long a deployment's id is remembered."""
 _deployments: dict[tuple[str, str], tuple[float, UUID]] = {}
@@ -70,9 +70,10 @@ async def start_run(deployment: str, parameters: dict[str, Any], *, key: str, ta
         raise
 
 
-async def start_order_run(order_id: str, key: str) -> FlowRun:
-    """Return the run of ``process-order/hub`` that was started for the order under ``key``. Raises like ``start_run``."""
-    return await start_run(ORDERS, {"order_id": order_id}, key=key, tags=(f"order:{order_id}",))
+async def start_subject_run(kind: str, subject_id: str, key: str) -> FlowRun:
+    """Return the run that was started for the subject under ``key``, e.g. of ``process-order/hub``. Raises like ``start_run``."""
+    process = KINDS[kind]
+    return await start_run(f"{process.flow}/hub", {process.parameter: subject_id}, key=key, tags=(f"{kind}:{subject_id}",))
 
 
 async def unfinished_runs(flow: str, *, older_than_seconds: float) -> list[FlowRun]:

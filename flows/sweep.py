@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.inbox import drain_inbox
-from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_due_orders
+from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_what_is_due
 
 
 @flow(name="sweep", persist_result=False)
@@ -21,5 +21,5 @@ async def sweep() -> Swept:
     attention = await call_for_attention()
     expired = await expire_unfinished_payments()
     return Swept(
-        crashed=crashed, notices=sum(drained.notices.values()), started=await start_due_orders(), attention=attention, expired=expired
+        crashed=crashed, notices=sum(drained.notices.values()), started=await start_what_is_due(), attention=attention, expired=expired
     )

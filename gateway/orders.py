@@ -9,7 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from blocks.process_server import start_order_run
+from blocks.process_server import start_subject_run
 from gateway.access import MAY_READ, MAY_WRITE
 from hub.due import next_run_key
 from hub.facets import Status
@@ -79,6 +79,6 @@ async def _start(order_id: str) -> None:
     """Start the process of an order that is due. When Prefect does not answer, the sweep does it: the order is kept and due."""
     try:
         if (key := await next_run_key(order_id)) is not None:
-            await start_order_run(order_id, key)
+            await start_subject_run("order", order_id, key)
     except Exception as error:  # noqa: BLE001 - the row is the truth; a run that did not start costs latency, never an order
         log.warning("order %s is kept, but its run was not started (%s); the sweep will", order_id, type(error).__name__)

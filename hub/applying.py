@@ -27,11 +27,11 @@ from hub.facts import (
 )
 from hub.letters import text_instead_of
 from hub.message_facts import Delivery
-from hub.order_rows import database_now, hub_identity, record, snapshot
 from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.settling import HAPPENED
 from hub.steps import EffectState
+from hub.subject_rows import database_now, hub_identity, record, snapshot
 from hub.tables import AttemptRow, EffectRow, OrderRow
 from hub.telling import Told, told_by
 
@@ -145,12 +145,12 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
     """Intend the refund of a payment that came after the order had closed or moved on; the next run makes it, and the team is told."""
     order = await _as_it_is(session, row)
     request = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=order.reference)
-    if fact.attempt == row.attempt:
+    if fact.attempt == row.attempt and row.hold == HoldFacet.NONE:
         await record(session, row, UndoBegun(because="it was paid after it had been closed"), source="webhook")
         await intend_once(session, order.effect("refund", request))
-    else:
+    elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
-        row.resume_at = await database_now(session)
+    row.resume_at = await database_now(session)
 
 
 async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -> None:
@@ -162,7 +162,8 @@ async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -
 
 
 async def _as_it_is(session: AsyncSession, row: OrderRow) -> Order:
-    return snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+    order: Order = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+    return order
 
 
 async def _call_a_person(session: AsyncSession, order: OrderRow, reason: str) -> None:

@@ -15,12 +15,13 @@ from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import NobodyKnows, Refused
 from hub.gates import closed_gate, closed_until
 from hub.intending import intend, intend_first_call
-from hub.order_rows import database_now, facets_of, locked
+from hub.kinds import kind_of
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
 from hub.steps import EffectState
-from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow
+from hub.subject_rows import database_now, locked
+from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -109,7 +110,7 @@ class _AfterCommit(Exception):
 
 
 async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
-    subject, now = await locked(session, effect.subject_id)
+    subject, now = await locked(session, effect.subject_id, effect.subject_kind)
     _check(subject, effect, now)
     row, gate = await _effect_row(session, effect)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
@@ -117,7 +118,7 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
     if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
         await _check_gate(session, effect, row, now)
         return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
-    if not effect.what.permits(facets_of(subject)):
+    if not effect.what.permits(kind_of(subject).facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
     send_by = now + timedelta(seconds=settings().send_window_seconds)
     settles_at = send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds)
@@ -147,7 +148,7 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
     return Ask(attempt.id, row.request, f"{effect.hub_id}:{row.key}")
 
 
-def _check(subject: OrderRow, effect: Effect, now: datetime) -> None:
+def _check(subject: SubjectColumns, effect: Effect, now: datetime) -> None:
     """Raise ``LeaseLost`` unless this run may decide about the effect; one that is owed belongs to no attempt."""
     check_claim(subject, effect.fence, effect.run_id, subject.attempt if effect.what.owed_request else effect.attempt, now)
 
@@ -181,7 +182,7 @@ async def postpone(effect: Effect) -> None:
     if effect.what.useful_seconds is None:
         return
     async with transaction() as session:
-        subject, now = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         _check(subject, effect, now)
         row = (await _effect_row(session, effect))[0] or await intend(session, effect, now)
         if row.state == EffectState.INTENDED:
@@ -200,7 +201,7 @@ async def _open_calls(session: AsyncSession, row: EffectRow) -> list[AttemptRow]
 
 
 async def _about_open_calls(
-    session: AsyncSession, subject: OrderRow, effect: Effect, row: EffectRow, calls: list[AttemptRow], terms: Terms, now: datetime
+    session: AsyncSession, subject: SubjectColumns, effect: Effect, row: EffectRow, calls: list[AttemptRow], terms: Terms, now: datetime
 ) -> Look | Wait | None:
     """Decide about calls whose outcome nobody knows; None means that asking (again) is right."""
     age = (now - calls[0].started_at).total_seconds()

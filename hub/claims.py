@@ -1,5 +1,5 @@
 """
-Who works on an order now: a short lease with a rising fence, taken by compare-and-set, compared in database time.
+Who works on a subject now: a short lease with a rising fence, taken by compare-and-set, compared in database time.
 
 A run that dies leaves its lease to expire; the sweep then starts another. What the old run decides afterwards no longer counts (its
 fence is older), what it learned is still recorded.
@@ -11,20 +11,21 @@ import asyncio
 import contextlib
 import logging
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import bindparam, func, true, update
 from sqlmodel import col, select
 
 from hub.database import transaction, unhurried
 from hub.effects import LeaseLost, Parked
 from hub.errors import ProviderError
-from hub.order_rows import locked, locked_with_hub, snapshot
-from hub.orders import Order
+from hub.kinds import KINDS, kind_of
 from hub.policies import RESTART
 from hub.settings import settings
 from hub.steps import EffectState
-from hub.tables import EffectRow, OrderRow, RunRow, metadata
+from hub.subject_rows import locked, locked_with_hub, snapshot
+from hub.subjects import Subject
+from hub.tables import EffectRow, RunRow, SubjectColumns, metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,36 +34,42 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Held = TypeVar("Held", bound=Subject)
+
 POLL_SECONDS = 0.2
 _RUNS = metadata.tables["runs"]
 _RUN_ENDED = update(_RUNS).where(
-    _RUNS.c.subject_id == bindparam("order_id"), _RUNS.c.fence == bindparam("mine"), _RUNS.c.ended_at.is_(None)
+    _RUNS.c.subject_kind == bindparam("of_kind"),
+    _RUNS.c.subject_id == bindparam("of_id"),
+    _RUNS.c.fence == bindparam("mine"),
+    _RUNS.c.ended_at.is_(None),
 )
 
 
-class Lease:
-    """One run's hold on an order, or the knowledge that another run has it (``order.in_hand``)."""
+class Lease(Generic[Held]):
+    """One run's hold on a subject, or the knowledge that another run has it (``subject.in_hand``)."""
 
-    def __init__(self, order: Order, due_since: datetime | None) -> None:
-        self.order = order
-        self.left: Order | None = None
-        """The order as this run let go of it."""
+    def __init__(self, subject: Held, due_since: datetime | None) -> None:
+        self.subject = subject
+        self.left: Held | None = None
+        """The subject as this run let go of it."""
         self._due_since = due_since
 
     @property
     def is_mine(self) -> bool:
-        """True when this run holds the order."""
+        """True when this run holds the subject."""
         return self._due_since is not None
 
     async def renew(self) -> bool:
         """Prolong the lease; False when it is no longer ours."""
         async with transaction() as session:
+            row = KINDS[self.subject.kind].row
             renewed = await session.exec(
-                update(OrderRow)
-                .where(col(OrderRow.id) == self.order.id)
-                .where(col(OrderRow.fence) == self.order.fence, col(OrderRow.lease_owner) == self.order.run_id)
+                update(row)
+                .where(col(row.id) == self.subject.id)
+                .where(col(row.fence) == self.subject.fence, col(row.lease_owner) == self.subject.run_id)
                 .values(lease_until=func.clock_timestamp() + _lease_length())
-                .returning(col(OrderRow.fence))
+                .returning(col(row.fence))
             )
             return renewed.one_or_none() is not None
 
@@ -74,11 +81,11 @@ class Lease:
         run that rested has brought the order as far as it goes, and one that parked leaves the count as it was. ``why`` it waits is noted.
         """
         async with transaction() as session:
-            row, now = await locked(session, self.order.id)
+            row, now = await locked(session, self.subject.id, self.subject.kind)
             ended_as = ended_as if why is None else f"{ended_as}: {why}"
-            mine = {"order_id": self.order.id, "mine": self.order.fence}
+            mine = {"of_kind": self.subject.kind, "of_id": self.subject.id, "mine": self.subject.fence}
             await session.exec(_RUN_ENDED, params=mine | {"ended_at": now, "ended_as": ended_as})
-            if row.fence != self.order.fence or row.lease_owner != self.order.run_id:
+            if row.fence != self.subject.fence or row.lease_owner != self.subject.run_id:
                 return
             row.lease_owner = row.lease_until = None
             if why is not None:
@@ -93,17 +100,17 @@ class Lease:
                     if resume_in_seconds is None
                     else now + timedelta(seconds=resume_in_seconds)
                 )
-            self.left = snapshot(row, self.order.hub_id, self.order.run_id, due=row.resume_at is not None)
+            self.left = snapshot(row, self.subject.hub_id, self.subject.run_id, due=row.resume_at is not None)
 
 
-async def take(order_id: str, run_id: str) -> Lease | None:
+async def take(subject_id: str, run_id: str, kind: str = "order") -> Lease[Any] | None:
     """
-    Take the order for this run, or return None when another run holds it.
+    Take the subject for this run, or return None when another run holds it.
 
-    An order with nothing to do is not taken but returned as it is. Raises ``NoSuchOrder``.
+    One with nothing to do is not taken but returned as it is. Raises ``NoSuchOrder`` and its like.
     """
     async with transaction() as session:
-        row, now, hub_id = await locked_with_hub(session, order_id)
+        row, now, hub_id = await locked_with_hub(session, subject_id, kind)
         due = row.resume_at is not None
         if not due and snapshot(row, hub_id, run_id, due=False).rests:
             return Lease(snapshot(row, hub_id, run_id, due=False), None)
@@ -112,18 +119,18 @@ async def take(order_id: str, run_id: str) -> Lease | None:
         row.fence += 1
         row.lease_owner, row.lease_until, row.resume_at = run_id, now + _lease_length(), now
         row.runs_without_progress += 1
-        session.add(RunRow(subject_kind="order", subject_id=row.id, run_id=run_id, attempt=row.attempt, fence=row.fence, started_at=now))
+        session.add(RunRow(subject_kind=kind, subject_id=row.id, run_id=run_id, attempt=row.attempt, fence=row.fence, started_at=now))
         return Lease(snapshot(row, hub_id, run_id, due=due), now)
 
 
 @contextlib.asynccontextmanager
-async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
+async def leased(subject_id: str, run_id: str, kind: str = "order") -> AsyncIterator[Lease[Any]]:
     """
-    Hold the order while the block runs, renewing the lease; the loser waits for the winner's result.
+    Hold the subject while the block runs, renewing the lease; the loser waits for the winner's result.
 
     Every way out lets go, also a cancellation. What stopped the block decides when the order is due again, and is raised on.
     """
-    lease = await _take_or_wait(order_id, run_id)
+    lease = await _take_or_wait(subject_id, run_id, kind)
     if not lease.is_mine:
         yield lease
         return
@@ -138,11 +145,11 @@ async def leased(order_id: str, run_id: str) -> AsyncIterator[Lease]:
         await unhurried(lease.let_go("superseded", resume_in_seconds=0, counts=True))
         raise
     except ProviderError as error:
-        wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))
+        wait = restart_wait_seconds(await unhurried(_runs_without_progress(lease.subject)))
         await unhurried(lease.let_go("parked", resume_in_seconds=wait, counts=True, why=str(error)))
         raise Parked(wait, str(error), counts=True) from error
     except BaseException as error:
-        wait = restart_wait_seconds(await unhurried(_runs_without_progress(order_id)))
+        wait = restart_wait_seconds(await unhurried(_runs_without_progress(lease.subject)))
         await unhurried(lease.let_go(f"failed: {type(error).__name__}", resume_in_seconds=wait, counts=True))
         raise
     else:
@@ -157,31 +164,31 @@ def restart_wait_seconds(runs_without_progress: int) -> float:
     return RESTART.wait_seconds(max(runs_without_progress, 1))
 
 
-async def current(order_id: str, run_id: str = "") -> Order:
+async def current(subject_id: str, run_id: str = "", kind: str = "order") -> Any:
     """
-    Return the order as it is now, without taking it.
+    Return the subject as it is now, without taking it.
 
     Raises:
-        NoSuchOrder: It does not exist.
+        NoSuchOrder: It does not exist; each kind has its own error.
     """
     async with transaction() as session:
-        row, _, hub_id = await locked_with_hub(session, order_id)
+        row, _, hub_id = await locked_with_hub(session, subject_id, kind)
         return snapshot(row, hub_id, run_id, due=row.resume_at is not None)
 
 
-async def hold(session: AsyncSession, order: Order) -> OrderRow:
+async def hold(session: AsyncSession, subject: Subject) -> Any:
     """
-    Lock the order's row for a decision of the run that ``order`` was given to.
+    Lock the subject's row for a decision of the run that ``subject`` was given to.
 
     Raises:
-        LeaseLost: The run no longer holds the order.
+        LeaseLost: The run no longer holds the subject.
     """
-    row, now = await locked(session, order.id)
-    check_claim(row, order.fence, order.run_id, order.attempt, now)
+    row, now = await locked(session, subject.id, subject.kind)
+    check_claim(row, subject.fence, subject.run_id, subject.attempt, now)
     return row
 
 
-def check_claim(row: OrderRow, fence: int, run_id: str, attempt: int, now: datetime) -> None:
+def check_claim(row: SubjectColumns, fence: int, run_id: str, attempt: int, now: datetime) -> None:
     """
     Do nothing when this claim still counts: decisions are fenced, facts are not.
 
@@ -194,17 +201,17 @@ def check_claim(row: OrderRow, fence: int, run_id: str, attempt: int, now: datet
         raise LeaseLost(f"{row.id} is at attempt {row.attempt} now")
 
 
-async def _take_or_wait(order_id: str, run_id: str) -> Lease:
+async def _take_or_wait(subject_id: str, run_id: str, kind: str) -> Lease[Any]:
     deadline = asyncio.get_running_loop().time() + settings().in_hand_seconds
-    while (lease := await take(order_id, run_id)) is None:
+    while (lease := await take(subject_id, run_id, kind)) is None:
         if asyncio.get_running_loop().time() > deadline:
-            order = await current(order_id, run_id)
-            return Lease(order.model_copy(update={"in_hand": True}), None)
+            subject = await current(subject_id, run_id, kind)
+            return Lease(subject.model_copy(update={"in_hand": True}), None)
         await asyncio.sleep(POLL_SECONDS)
     return lease
 
 
-async def _keep(lease: Lease, over: asyncio.Event) -> None:
+async def _keep(lease: Lease[Any], over: asyncio.Event) -> None:
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), settings().lease_seconds / 3)
@@ -214,25 +221,26 @@ async def _keep(lease: Lease, over: asyncio.Event) -> None:
             if not await lease.renew():
                 return
         except Exception:  # noqa: BLE001 - the database may be back before the lease ends; the ledger refuses once it has ended
-            log.warning("could not renew the lease of order %s", lease.order.id)
+            log.warning("could not renew the lease of %s %s", lease.subject.kind, lease.subject.id)
 
 
-async def _runs_without_progress(order_id: str) -> int:
+async def _runs_without_progress(subject: Subject) -> int:
+    row = KINDS[subject.kind].row
     async with transaction() as session:
-        return (await session.exec(select(col(OrderRow.runs_without_progress)).where(col(OrderRow.id) == order_id))).one()
+        return (await session.exec(select(col(row.runs_without_progress)).where(col(row.id) == subject.id))).one()
 
 
-async def _next_effect(session: AsyncSession, row: OrderRow, due_since: datetime) -> datetime | None:
-    """Return when the earliest of the order's open effects is due; one that was due before the run, and that it left alone, is over."""
-    if row.attention is not None:
-        return None
+async def _next_effect(session: AsyncSession, row: SubjectColumns, due_since: datetime) -> datetime | None:
+    """Return when the earliest of the subject's open effects is due; one that was due before the run, and that it left alone, is over."""
+    needs_a_person = row.attention is not None  # then nothing goes on by itself but the call for that person
     open_states = (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.PENDING)
-    with session.no_autoflush:  # the order's row is written once, at the end
+    with session.no_autoflush:  # the subject's row is written once, at the end
         return (
             await session.exec(
                 select(func.min(EffectRow.resume_at))
-                .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id)
+                .where(col(EffectRow.subject_kind) == kind_of(row).name, col(EffectRow.subject_id) == row.id)
                 .where(col(EffectRow.state).in_(open_states), col(EffectRow.resume_at) > due_since)
+                .where(col(EffectRow.step).startswith("attention.") if needs_a_person else true())
             )
         ).one()
 

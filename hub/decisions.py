@@ -15,10 +15,11 @@ from hub.effects import Effect
 from hub.facets import HoldFacet, Status
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
 from hub.intending import intend
-from hub.order_rows import database_now, note, record
+from hub.order_rows import note
 from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.progress import attention_for
+from hub.subject_rows import database_now, record
 from hub.tables import FactRow
 from hub.values import Frozen
 

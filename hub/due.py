@@ -1,103 +1,121 @@
-"""What is due: orders whose ``resume_at`` has come and that nobody holds, and runs that died while they held one."""
+"""What is due: subjects whose ``resume_at`` has come and that nobody holds, and runs that died while they held one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, exists, func, or_, true, update
+from sqlalchemy import and_, exists, func, or_, update
 from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facts import AttentionNeeded
-from hub.order_rows import hub_identity, locked, record
+from hub.kinds import KINDS, Kind, kind_of
 from hub.policies import OPEN_AT_MOST_SECONDS, RESTART
-from hub.tables import OrderRow, RunRow
+from hub.subject_rows import hub_identity, locked, record
+from hub.tables import RunRow, SubjectColumns
 
 
 @dataclass(frozen=True)
-class DueOrder:
-    """An order to start a run for. ``run_key`` is that run's idempotency key: the same claim never gets two."""
+class DueSubject:
+    """A subject to start a run for. ``run_key`` is that run's idempotency key: the same claim never gets two."""
 
-    order_id: str
+    kind: str
+    id: str
     attempt: int
     fence: int
     run_key: str
 
 
-def run_key(hub_id: object, order_id: str, attempt: int, fence: int) -> str:
-    """Return the idempotency key of the run that takes the order next."""
-    return f"{hub_id}:order:{order_id}:{attempt}:{fence}"
+def run_key(hub_id: object, row: SubjectColumns) -> str:
+    """Return the idempotency key of the run that takes the subject next."""
+    return f"{hub_id}:{kind_of(row).name}:{row.id}:{row.attempt}:{row.fence}"
 
 
-async def next_run_key(order_id: str) -> str | None:
-    """Return the key for the run that takes the order next, or None when it is not due or in somebody's hands."""
+async def next_run_key(subject_id: str, kind: str = "order") -> str | None:
+    """Return the key for the run that takes the subject next, or None when it is not due or in somebody's hands."""
     async with transaction() as session:
-        row, now = await locked(session, order_id)
+        row, now = await locked(session, subject_id, kind)
         if row.resume_at is None or row.resume_at > now or (row.lease_until is not None and row.lease_until > now):
             return None
-        return run_key((await hub_identity(session)).hub_id, row.id, row.attempt, row.fence)
+        return run_key((await hub_identity(session)).hub_id, row)
 
 
-async def due_orders(limit: int = 200, only: Sequence[str] | None = None) -> list[DueOrder]:
-    """Return the orders (``only``: among these) that are due and free, longest waiting first; not those that got nowhere too often."""
-    free = or_(col(OrderRow.lease_until).is_(None), col(OrderRow.lease_until) <= func.clock_timestamp())
+async def due_subjects(limit: int = 200, only: Collection[tuple[str, str]] | None = None) -> list[DueSubject]:
+    """
+    Return the subjects that are due and free, of each kind those first that wait longest; not those that got nowhere too often.
+
+    ``only``: among these, given as pairs of kind and id.
+    """
+    return [due for kind in KINDS.values() for due in await _due_of(kind, limit, only)]
+
+
+async def _due_of(kind: Kind, limit: int, only: Collection[tuple[str, str]] | None) -> list[DueSubject]:
+    row = kind.row
+    free = or_(col(row.lease_until).is_(None), col(row.lease_until) <= func.clock_timestamp())
+    wanted = select(row).where(col(row.resume_at) <= func.clock_timestamp(), free)
+    if only is not None:
+        ids = [subject_id for name, subject_id in only if name == kind.name]
+        if not ids:
+            return []
+        wanted = wanted.where(col(row.id).in_(ids))
     async with transaction() as session:
         hub_id = (await hub_identity(session)).hub_id
-        rows = list(
-            await session.exec(
-                select(OrderRow)
-                .where(col(OrderRow.resume_at) <= func.clock_timestamp(), free)
-                .where(true() if only is None else col(OrderRow.id).in_(only))
-                .order_by(col(OrderRow.resume_at))
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-        )
-        return [
-            DueOrder(row.id, row.attempt, row.fence, run_key(hub_id, row.id, row.attempt, row.fence))
-            for row in rows
-            if row.runs_without_progress < RESTART.attempts
-        ]
+        found = await session.exec(wanted.order_by(col(row.resume_at)).limit(limit).with_for_update(skip_locked=True))
+        return [_due(hub_id, one) for one in found if one.runs_without_progress < RESTART.attempts]
 
 
-async def give_up_the_hopeless() -> list[str]:
+def _due(hub_id: object, row: SubjectColumns) -> DueSubject:
+    return DueSubject(kind_of(row).name, row.id, row.attempt, row.fence, run_key(hub_id, row))
+
+
+async def give_up_the_hopeless() -> list[tuple[str, str]]:
     """
-    Mark due orders that 8 runs or 24 h brought no further as needing attention; return their ids.
+    Mark due subjects that 8 runs or 24 h brought no further as needing attention; return their kinds and ids. The next run tells the team.
 
-    An order that no run has tried since it last got further is not hopeless but late, however long nobody swept.
+    One that no run has tried since it last got further is not hopeless but late, however long nobody swept.
     """
+    return [(kind.name, subject_id) for kind in KINDS.values() for subject_id in await _hopeless_of(kind)]
+
+
+async def _hopeless_of(kind: Kind) -> list[str]:
+    table = kind.row
     tried = exists().where(
-        col(RunRow.subject_kind) == "order",
-        col(RunRow.subject_id) == col(OrderRow.id),
-        col(RunRow.started_at) > col(OrderRow.progressed_at),
+        col(RunRow.subject_kind) == kind.name,
+        col(RunRow.subject_id) == col(table.id),
+        col(RunRow.started_at) > col(table.progressed_at),
     )
     stuck = or_(
-        col(OrderRow.runs_without_progress) >= RESTART.attempts,
-        and_(col(OrderRow.progressed_at) < func.clock_timestamp() - timedelta(seconds=OPEN_AT_MOST_SECONDS), tried),
+        col(table.runs_without_progress) >= RESTART.attempts,
+        and_(col(table.progressed_at) < func.clock_timestamp() - timedelta(seconds=OPEN_AT_MOST_SECONDS), tried),
     )
     async with transaction() as session:
-        due = select(col(OrderRow.id)).where(col(OrderRow.resume_at) <= func.clock_timestamp(), col(OrderRow.attention).is_(None), stuck)
+        due = select(col(table.id)).where(col(table.resume_at) <= func.clock_timestamp(), col(table.attention).is_(None), stuck)
         hopeless = []
-        for order_id in list(await session.exec(due)):
-            row, now = await locked(session, order_id)
+        for subject_id in list(await session.exec(due)):
+            row, now = await locked(session, subject_id, kind.name)
             if row.lease_until is not None and row.lease_until > now:
                 continue
             reason = f"{row.runs_without_progress} runs brought it no further since {row.progressed_at:%Y-%m-%d %H:%M}; last: {row.message}"
             await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="sweep")
-            row.resume_at = None
-            hopeless.append(order_id)
+            row.resume_at = now
+            hopeless.append(subject_id)
         return hopeless
 
 
 async def dead_runs() -> list[str]:
-    """Note the end of runs whose lease ran out while they held an order; return their flow run ids."""
+    """Note the end of runs whose lease ran out while they held a subject; return their flow run ids."""
+    return [run_id for kind in KINDS.values() for run_id in await _dead_runs_of(kind)]
+
+
+async def _dead_runs_of(kind: Kind) -> list[str]:
+    row = kind.row
     async with transaction() as session:
         died = await session.exec(
             update(RunRow)
-            .where(col(RunRow.ended_at).is_(None), col(RunRow.subject_id) == col(OrderRow.id))
-            .where(or_(col(RunRow.fence) < col(OrderRow.fence), col(OrderRow.lease_until) <= func.clock_timestamp()))
+            .where(col(RunRow.ended_at).is_(None), col(RunRow.subject_kind) == kind.name, col(RunRow.subject_id) == col(row.id))
+            .where(or_(col(RunRow.fence) < col(row.fence), col(row.lease_until) <= func.clock_timestamp()))
             .values(ended_at=func.clock_timestamp(), ended_as="died")
             .returning(col(RunRow.run_id))
         )
@@ -105,18 +123,20 @@ async def dead_runs() -> list[str]:
 
 
 async def live_runs() -> set[str]:
-    """Return the flow run ids that hold an order now."""
+    """Return the flow run ids that hold a subject now."""
+    alive: set[str] = set()
     async with transaction() as session:
-        holders = select(col(OrderRow.lease_owner)).where(col(OrderRow.lease_until) > func.clock_timestamp())
-        return {owner for owner in await session.exec(holders) if owner is not None}
+        for kind in KINDS.values():
+            holders = select(col(kind.row.lease_owner)).where(col(kind.row.lease_until) > func.clock_timestamp())
+            alive |= {owner for owner in await session.exec(holders) if owner is not None}
+    return alive
 
 
-async def skip_fence(order: DueOrder) -> DueOrder | None:
-    """Raise the fence of an order whose next run ended before it took the order, so that another can be started; None if it moved on."""
+async def skip_fence(due: DueSubject) -> DueSubject | None:
+    """Raise the fence of a subject whose next run ended before it took it, so that another can be started; None if it moved on."""
     async with transaction() as session:
-        row, now = await locked(session, order.order_id)
-        if row.fence != order.fence or (row.lease_until is not None and row.lease_until > now):
+        row, now = await locked(session, due.id, due.kind)
+        if row.fence != due.fence or (row.lease_until is not None and row.lease_until > now):
             return None
         row.fence += 1
-        hub_id = (await hub_identity(session)).hub_id
-        return DueOrder(row.id, row.attempt, row.fence, run_key(hub_id, row.id, row.attempt, row.fence))
+        return _due((await hub_identity(session)).hub_id, row)

@@ -7,8 +7,16 @@ from uuid import UUID
 
 from pydantic import SerializeAsAny
 
-from hub.steps import STEPS, Step
+from hub.order_steps import ORDER_STEPS
+from hub.steps import Step
 from hub.values import Frozen
+
+STEPS: dict[str, dict[str, Step]] = {"order": ORDER_STEPS}
+
+
+def step_of(kind: str, name: str) -> Step:
+    """Return what is known of a step of this kind of subject; ``team-alert.2`` is the second time of ``team-alert``."""
+    return STEPS[kind][name.partition(".")[0]]
 
 
 class Effect(Frozen):
@@ -30,8 +38,8 @@ class Effect(Frozen):
 
     @property
     def what(self) -> Step:
-        """The step's entry in the table of steps; ``team-alert.2`` is the second time of ``team-alert``."""
-        return STEPS[self.step.partition(".")[0]]
+        """The step's entry in the table of steps."""
+        return step_of(self.subject_kind, self.step)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from sqlmodel import col, select
 from hub.applying import Contradiction, apply
 from hub.database import transaction
 from hub.notices import NoticeState
-from hub.order_rows import hub_identity
 from hub.policies import EARLY_AT_MOST_SECONDS, NOTICE
 from hub.readings import Address, News, Reference, Unreadable, reading_of
 from hub.settings import settings
+from hub.subject_rows import hub_identity
 from hub.tables import EffectRow, NoticeRow, OrderRow
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ TRACKING = "tracking:"
 
 @dataclass
 class Handled:
-    """What came of some notices: how many by state, and which orders have something to do now."""
+    """What came of some notices: how many by state, and which subjects have something to do now (kind and id)."""
 
     by_state: Counter[str] = field(default_factory=Counter)
-    due: set[str] = field(default_factory=set)
+    due: set[tuple[str, str]] = field(default_factory=set)
 
     def __add__(self, other: Handled) -> Handled:
         """Return both together."""
@@ -126,7 +126,7 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
             except Contradiction as contradiction:
                 _end(row, NoticeState.QUARANTINED, str(contradiction), now)
             if subject.resume_at is not None:
-                handled.due.add(subject.id)
+                handled.due.add((address.subject_kind, subject.id))
     handled.by_state.update(row.state for row in rows)
     return handled
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.database import transaction
-from hub.order_rows import hub_identity
+from hub.subject_rows import hub_identity
 
 
 class OtherMode(Exception):

@@ -13,10 +13,11 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.facets import Facets, Status, status_of
 from hub.facts import StockReleased
-from hub.order_rows import facets_of, locked, record, write_facets
+from hub.order_rows import facets_of, write_facets
 from hub.orders import OrderRequest, differences
 from hub.progress import anew
 from hub.stock import put_back
+from hub.subject_rows import locked, record
 from hub.tables import HubIdentity, OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
@@ -169,6 +170,7 @@ async def go_on(order_id: str) -> None:
         if row.attention is None and row.resume_at is None and row.status != Status.AWAITING_PAYMENT:
             raise NothingToResume(order_id, row.status)
         row.attention = None
+        row.message = "taken up again"
         row.epoch += 1
         row.resume_at = now
         row.runs_without_progress = 0

@@ -1,14 +1,9 @@
-"""An order's row: how a fact changes it, how it becomes a snapshot, how it is locked."""
+"""An order's row: how a fact changes it, and how it becomes a snapshot."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import bindparam, func, true
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
 
 from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, status_of
 from hub.facts import (
@@ -31,28 +26,11 @@ from hub.facts import (
     StockShort,
     UndoBegun,
     UndoFinished,
-    identity_of,
 )
 from hub.orders import Order, OrderRequest
 from hub.payments import NextAction
 from hub.progress import after, attention_for, calls_for_a_run
-from hub.tables import HubIdentity, OrderRow, metadata
-
-if TYPE_CHECKING:
-    from sqlmodel.ext.asyncio.session import AsyncSession
-
-
-NEWS = ("webhook", "person", "late run")
-
-# Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
-_LOCKED = select(OrderRow, func.clock_timestamp()).where(col(OrderRow.id) == bindparam("order_id")).with_for_update(of=OrderRow)
-_LOCKED_WITH_HUB = (
-    select(OrderRow, func.clock_timestamp(), HubIdentity.hub_id)
-    .join(HubIdentity, true())
-    .where(col(OrderRow.id) == bindparam("order_id"))
-    .with_for_update(of=OrderRow)
-)
-_FACT = insert(metadata.tables["facts"]).on_conflict_do_nothing().returning(metadata.tables["facts"].c.at)
+from hub.tables import OrderRow
 
 
 class NoSuchOrder(Exception):
@@ -90,60 +68,14 @@ def write_facets(row: OrderRow, facets: Facets) -> None:
     row.status = status_of(facets)
 
 
-async def locked(session: AsyncSession, order_id: str) -> tuple[OrderRow, datetime]:
-    """
-    Lock the order's row until the transaction ends, and return it with the database's time.
-
-    One round trip: the time may be that of a moment before the lock was free, which only makes waits longer and a lease look younger than
-    it is; the fence is what protects.
-
-    Raises:
-        NoSuchOrder: It does not exist.
-    """
-    found = (await session.exec(_LOCKED, params={"order_id": order_id})).one_or_none()
-    if found is None:
-        raise NoSuchOrder(order_id)
-    return found[0], found[1]
-
-
-async def locked_with_hub(session: AsyncSession, order_id: str) -> tuple[OrderRow, datetime, UUID]:
-    """Lock the order's row like ``locked``, and return the id of this hub with it. Raises ``NoSuchOrder``."""
-    found = (await session.exec(_LOCKED_WITH_HUB, params={"order_id": order_id})).one_or_none()
-    if found is None:
-        raise NoSuchOrder(order_id)
-    return found[0], found[1], found[2]
-
-
-async def database_now(session: AsyncSession) -> datetime:
-    """Return the database's time of this very moment, not of the transaction's begin."""
-    moment: datetime = (await session.exec(select(func.clock_timestamp()))).one()
-    return moment
-
-
-async def record(session: AsyncSession, row: OrderRow, fact: Fact, *, source: str) -> bool:
-    """
-    Record ``fact`` about the locked order and move its facets; return False when it was known already.
-
-    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside that leaves something to do
-    makes the order due.
-    """
-    values = {"subject_kind": "order", "subject_id": row.id, "kind": fact.kind, "identity": identity_of(fact), "source": source}
-    added = await session.exec(_FACT, params=values | {"data": fact.model_dump(mode="json")})
-    at = added.scalar_one_or_none()
-    if at is None:
-        return False
+def move(row: OrderRow, fact: Fact) -> bool:
+    """Take a new fact in: the facets, the status, and what people ask for first; tell whether it leaves the process something to do."""
     before, reason = facets_of(row), attention_for(fact)
     facets = after(before, fact)
     row.attention = reason or row.attention
     write_facets(row, facets)
     note(row, fact)
-    row.progressed_at = at
-    row.runs_without_progress = 0
-    if source != "run":
-        row.epoch += 1
-    if source in NEWS and calls_for_a_run(before, facets, fact):
-        row.resume_at = row.progressed_at
-    return True
+    return calls_for_a_run(before, facets, fact)
 
 
 def note(row: OrderRow, fact: Fact) -> None:
@@ -211,11 +143,6 @@ def _message(row: OrderRow, fact: Fact) -> tuple[tuple[Status, ...], str]:  # no
             return tuple(Status), row.message.replace("being undone", "undone", 1)
         case _:
             return (), ""
-
-
-async def hub_identity(session: AsyncSession) -> HubIdentity:
-    """Return the row that says which hub this database belongs to."""
-    return (await session.exec(select(HubIdentity))).one()
 
 
 def snapshot(row: OrderRow, hub_id: UUID, run_id: str, **more: Any) -> Order:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -20,11 +19,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from hub.effects import Effect
 from hub.facets import Facets, PaymentFacet, Status, status_of
 from hub.money import Money, exponent
 from hub.payments import NextAction
-from hub.values import Frozen
+from hub.subjects import Subject
 
 LARGEST_AMOUNT = (
     99_999_999  # what Stripe takes in one charge, https://docs.stripe.com/api/payment_intents/object#payment_intent_object-amount
@@ -164,29 +162,19 @@ class OrderResult(BaseModel):
     message: str
 
 
-class Order(Frozen):
-    """An order as a run holds it: a snapshot of the row at the moment of the claim. Never a table row, and never changed."""
+class Order(Subject):
+    """An order as a run holds it."""
 
-    id: str
-    hub_id: UUID
-    correlation_id: str
+    kind: Literal["order"] = "order"
     request: OrderRequest
     payment_method: str
-    attempt: int
-    epoch: int
-    fence: int
-    run_id: str
     facets: Facets
-    due: bool
-    in_hand: bool = False
     charge_id: str | None = None
     payment_id: str | None = None
     earlier_payment_id: str | None = None
     tracking_number: str | None = None
     next_action: NextAction | None = None
     message: str = ""
-
-    kind: Literal["order"] = "order"
 
     @property
     def money(self) -> Money:
@@ -203,28 +191,6 @@ class Order(Frozen):
         """True when this run has nothing to do: another run has the order in hand, or it waits for the outside world."""
         walkable = self.facets.payment is PaymentFacet.PAID and self.status is not Status.NEEDS_ATTENTION
         return self.in_hand or not (self.due or walkable)
-
-    def effect_key(self, step: str) -> str:
-        """Return the key of this attempt's ``step``, e.g. ``order:o-1001:payment:1``."""
-        return f"{self.kind}:{self.id}:{step}:{self.attempt}"
-
-    @property
-    def reference(self) -> dict[str, str]:
-        """Our reference in a provider's metadata."""
-        return {"hub_id": str(self.hub_id), "order_id": self.id, "correlation_id": self.correlation_id}
-
-    def effect(self, step: str, request: Frozen, *, attempt: int | None = None) -> Effect:
-        """Return the effect that ``step`` is about to have, under this run's claim; of this attempt, unless another is named."""
-        return Effect(
-            hub_id=self.hub_id,
-            subject_kind=self.kind,
-            subject_id=self.id,
-            step=step,
-            attempt=self.attempt if attempt is None else attempt,
-            fence=self.fence,
-            run_id=self.run_id,
-            request=request,
-        )
 
     def result(self) -> OrderResult:
         """Return what the outside may know of this order."""

@@ -15,11 +15,12 @@ from sqlmodel import col, select
 
 from hub.beginning import intend_once
 from hub.database import transaction
+from hub.effects import step_of
 from hub.facets import Status
-from hub.order_rows import hub_identity, locked, snapshot
 from hub.payments import CancelRequest
 from hub.settings import settings
-from hub.steps import STEPS, EffectState
+from hub.steps import EffectState
+from hub.subject_rows import hub_identity, locked, snapshot
 from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def owed_effects(order: Order) -> list[Effect]:
     mine = (col(EffectRow.subject_kind) == order.kind, col(EffectRow.subject_id) == order.id, col(EffectRow.state).in_(_OPEN))
     async with transaction() as session:
         rows = list(await session.exec(select(EffectRow).where(*mine).order_by(col(EffectRow.created_at))))
-    known = [(row, STEPS[row.step.partition(".")[0]].owed_request) for row in rows]
+    known = [(row, step_of(order.kind, row.step).owed_request) for row in rows]
     return [order.effect(row.step, kind.model_validate(row.request), attempt=row.attempt) for row, kind in known if kind is not None]
 
 

@@ -15,10 +15,10 @@ from hub.errors import OutcomeUnknown, ProviderError, Refused
 from hub.exchange import Exchange
 from hub.facts import AttentionNeeded
 from hub.gates import gate_is_fine, gate_learns
-from hub.order_rows import database_now, locked, record
 from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
-from hub.tables import AttemptRow, EffectRow, OrderRow, ProviderGateRow, metadata
+from hub.subject_rows import database_now, locked, record
+from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns, metadata
 from hub.values import Frozen
 
 SETTLED = (EffectState.DONE, EffectState.PENDING, EffectState.REFUSED, EffectState.UNDONE)
@@ -41,7 +41,7 @@ async def settle(effect: Effect, attempt_id: int, exchange: Exchange, result: Fr
     """Commit what the provider answered, and the fact that follows; return what it means."""
     outcome = effect.what.means(effect.attempt, result)
     async with transaction() as session:
-        subject, now = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         ended = _ended(exchange, str(outcome.state), now) | {"attempt_id": attempt_id, "key": effect.key}
         row, misconfigured = (await session.exec(_ENDED_WITH_EFFECT, params=ended)).one()
         if misconfigured:
@@ -54,7 +54,7 @@ async def found(effect: Effect, at: datetime, exchange: Exchange, result: Frozen
     """Commit that a look found it done; whatever Prefect remembers is stale from here on."""
     outcome = effect.what.means(effect.attempt, result)
     async with transaction() as session:
-        subject, now = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         row = await _row(session, effect)
         await _note_look(session, effect, at, exchange, "found")
         await gate_is_fine(session, row.provider)
@@ -75,7 +75,7 @@ async def absent(effect: Effect, at: datetime, exchange: Exchange) -> float | No
     Returns how many seconds to wait before the next look, or None when it is decided. What is pending stays so: the provider has it.
     """
     async with transaction() as session:
-        subject, now = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         row = await _row(session, effect)
         attempts = await _attempts(session, row)
         await _note_look(session, effect, at, exchange, "absent")
@@ -101,23 +101,24 @@ async def absent(effect: Effect, at: datetime, exchange: Exchange) -> float | No
 async def given_up(effect: Effect, at: datetime, exchange: Exchange) -> str:
     """Commit that the last look found nothing, and that a person has to look; return what for."""
     async with transaction() as session:
-        subject, _ = await locked(session, effect.subject_id)
+        subject, _ = await locked(session, effect.subject_id, effect.subject_kind)
         await _note_look(session, effect, at, exchange, "absent")
         return await call_a_person(session, subject, await _row(session, effect))
 
 
-async def call_a_person(session: AsyncSession, subject: OrderRow, row: EffectRow) -> str:
+async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: EffectRow) -> str:
     """Record that nobody knows what came of the effect, so that a person has to look; return what for."""
     reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}"
     await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
-    subject.resume_at = row.resume_at = None
+    row.resume_at = None
+    subject.resume_at = await database_now(session)  # the next run tells the team, and nothing else
     return reason
 
 
 async def look_failed(effect: Effect, at: datetime, exchange: Exchange, outcome: str, error: ProviderError) -> None:
     """Commit that a look brought no answer."""
     async with transaction() as session:
-        await locked(session, effect.subject_id)
+        await locked(session, effect.subject_id, effect.subject_kind)
         await _note_look(session, effect, at, exchange, outcome)
         await gate_learns(session, effect.what.provider, error)
 
@@ -125,7 +126,7 @@ async def look_failed(effect: Effect, at: datetime, exchange: Exchange, outcome:
 async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, refusal: Refused) -> None:
     """Commit that the business answer is no."""
     async with transaction() as session:
-        subject, now = await locked(session, effect.subject_id)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         row = await _row(session, effect)
         if attempt_id is None:
             await _note_look(session, effect, now, exchange, "refused")
@@ -146,7 +147,7 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
 async def not_done(effect: Effect, attempt_id: int, exchange: Exchange, outcome: str, error: ProviderError | None = None) -> None:
     """Commit that the call brought no result: surely nothing happened (the effect stays intended), or nobody knows."""
     async with transaction() as session:
-        _, now = await locked(session, effect.subject_id)
+        _, now = await locked(session, effect.subject_id, effect.subject_kind)
         row = await _row(session, effect)
         await _end_attempt(session, attempt_id, exchange, outcome, now)
         await gate_learns(session, row.provider, error)
@@ -161,7 +162,7 @@ async def not_done(effect: Effect, attempt_id: int, exchange: Exchange, outcome:
 
 
 async def _write(
-    session: AsyncSession, subject: OrderRow, row: EffectRow, outcome: Outcome, result: Frozen, *, source: str, now: datetime
+    session: AsyncSession, subject: SubjectColumns, row: EffectRow, outcome: Outcome, result: Frozen, *, source: str, now: datetime
 ) -> None:
     if row.state in HAPPENED and outcome.state in HAPPENED and row.reference != outcome.reference:
         reason = f"{row.provider} did {row.action!r} twice: {row.reference} and {outcome.reference}"
@@ -178,7 +179,7 @@ async def _write(
         subject.epoch += 1
 
 
-def _source(subject: OrderRow, effect: Effect) -> str:
+def _source(subject: SubjectColumns, effect: Effect) -> str:
     """Return whether the running step says so, or a run that no longer decides about the subject."""
     return "run" if (subject.fence, subject.attempt) == (effect.fence, effect.attempt) else "late run"
 

@@ -12,8 +12,9 @@ from hub.claims import hold
 from hub.database import transaction
 from hub.facets import StockFacet
 from hub.facts import StockReleased, StockReserved, StockShort
-from hub.order_rows import database_now, facets_of, record
+from hub.order_rows import facets_of
 from hub.orders import Order
+from hub.subject_rows import database_now, record
 from hub.tables import ReservationRow, StockRow
 from hub.values import Frozen
 

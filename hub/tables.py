@@ -64,6 +64,9 @@ class SubjectColumns(SQLModel):
     runs_without_progress: int = 0
     progressed_at: datetime = _moment(now=True)
     attention: str | None = Field(default=None, sa_type=Text)
+    request: dict[str, Any] = _json()
+    status: str
+    message: str = Field(default="", sa_type=Text)
     created_at: datetime = _moment(now=True)
 
 
@@ -77,7 +80,6 @@ class OrderRow(SubjectColumns, table=True):
         Index("orders_by_tracking_number", "tracking_number", postgresql_where=text("tracking_number IS NOT NULL")),
     )
 
-    request: dict[str, Any] = _json()
     currency: str
     amount: int = Field(sa_type=BigInteger)
     payment_method: str
@@ -88,8 +90,6 @@ class OrderRow(SubjectColumns, table=True):
     dispute: str = Field(default="none", sa_column_kwargs={"server_default": "none"})
     refunded: int = Field(default=0, sa_type=BigInteger)
     refunded_in_all: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
-    status: str
-    message: str = Field(default="", sa_type=Text)
     payment_id: str | None = None
     earlier_payment_id: str | None = None
     charge_id: str | None = None

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class Held:
     """What a run holds while it works: the order's snapshot, and afterwards what stopped it, if anything did."""
 
-    lease: Lease
+    lease: Lease[Order]
     stopped: Stopped | None = None
 
     @property
     def order(self) -> Order:
         """The order as it was when the run took it."""
-        return self.lease.order
+        return self.lease.subject
 
     async def result(self) -> OrderResult:
         """Return where the order is now."""

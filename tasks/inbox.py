@@ -10,7 +10,7 @@ from hub.handling import handle_some
 from hub.policies import INTERNAL
 from hub.values import Frozen
 from tasks.memory import worth_another_transaction
-from tasks.recovery import start_orders
+from tasks.recovery import start_these
 
 
 class Drained(Frozen):
@@ -26,7 +26,7 @@ async def drain_inbox() -> Drained:
     counts, started = Counter[str](), 0
     while (handled := await handle_some()).by_state:
         counts += handled.by_state
-        started += await start_orders(sorted(handled.due))
+        started += await start_these(handled.due)
     if counts:
         get_run_logger().info("%s; %d runs started", ", ".join(f"{n} {state}" for state, n in counts.items()), started)
     return Drained(notices=dict(counts), started=started)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
-from blocks.process_server import mark_crashed, start_order_run, unfinished_runs
-from hub.due import DueOrder, dead_runs, due_orders, give_up_the_hopeless, live_runs, skip_fence
+from blocks.process_server import mark_crashed, start_subject_run, unfinished_runs
+from hub.due import DueSubject, dead_runs, due_subjects, give_up_the_hopeless, live_runs, skip_fence
+from hub.kinds import KINDS
 from hub.owed import expire_payments
 from hub.policies import INTERNAL
 from hub.values import Frozen
@@ -29,39 +30,40 @@ class Swept(Frozen):
 
 @task(name="clear-dead-runs", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def clear_dead_runs() -> int:
-    """Set runs that no longer live to Crashed: those whose lease ran out, and those that never took an order. Returns how many."""
+    """Set runs that no longer live to Crashed: those whose lease ran out, and those that never took anything. Returns how many."""
     dead = await dead_runs()
     alive = await live_runs()
-    for run in await unfinished_runs("process-order", older_than_seconds=UNCLAIMED_SECONDS):
-        if str(run.id) not in alive:
-            dead.append(str(run.id))
+    for kind in KINDS.values():
+        for run in await unfinished_runs(kind.flow, older_than_seconds=UNCLAIMED_SECONDS):
+            if str(run.id) not in alive:
+                dead.append(str(run.id))
     cleared = [run_id for run_id in dict.fromkeys(dead) if await mark_crashed(run_id, "its process died; the sweep started another run")]
     for run_id in cleared:
         get_run_logger().warning("flow run %s had died and is set to Crashed", run_id)
     return len(cleared)
 
 
-@task(name="start-due-orders", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
-async def start_due_orders() -> int:
-    """Start a run for every order that is due and free; returns how many."""
-    return sum([await _start(order) for order in await due_orders()])
+@task(name="start-what-is-due", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
+async def start_what_is_due() -> int:
+    """Start a run for every subject that is due and free; returns how many."""
+    return sum([await _start(subject) for subject in await due_subjects()])
 
 
-async def start_orders(order_ids: list[str]) -> int:
-    """Start a run for each of these orders that is due and free; returns how many. When Prefect does not answer, the sweep does it."""
+async def start_these(subjects: set[tuple[str, str]]) -> int:
+    """Start a run for each of these that is due and free, given as kind and id; returns how many. Else, the sweep does it."""
     try:
-        return sum([await _start(order) for order in await due_orders(only=order_ids)]) if order_ids else 0
+        return sum([await _start(subject) for subject in await due_subjects(only=subjects)])
     except Exception as error:  # noqa: BLE001 - the rows are the truth; a run that was not started costs latency, never an order
-        get_run_logger().warning("the runs of %d orders are left to the sweep (%s)", len(order_ids), type(error).__name__)
+        get_run_logger().warning("the runs of %d subjects are left to the sweep (%s)", len(subjects), type(error).__name__)
         return 0
 
 
 @task(name="give-up-the-hopeless", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def call_for_attention() -> int:
-    """Hand orders that got nowhere to a person; returns how many."""
+    """Hand what got nowhere to a person; returns how many."""
     hopeless = await give_up_the_hopeless()
-    for order_id in hopeless:
-        get_run_logger().error("order %s needs attention", order_id)
+    for kind, subject_id in hopeless:
+        get_run_logger().error("%s %s needs attention", kind, subject_id)
     return len(hopeless)
 
 
@@ -74,14 +76,14 @@ async def expire_unfinished_payments() -> int:
     return len(expired)
 
 
-async def _start(order: DueOrder) -> bool:
-    """Start the run of this claim, once. A run of the same claim that ended without taking the order makes room for the next."""
+async def _start(subject: DueSubject) -> bool:
+    """Start the run of this claim, once. A run of the same claim that ended without taking the subject makes room for the next."""
     asked_at = datetime.now(UTC)
-    run = await start_order_run(order.order_id, order.run_key)
+    run = await start_subject_run(subject.kind, subject.id, subject.run_key)
     if run.state is not None and run.state.is_final():
-        following = await skip_fence(order)
+        following = await skip_fence(subject)
         return following is not None and await _start(following)
     started = run.created is not None and run.created >= asked_at
     if started:
-        get_run_logger().info("order %s is due: flow run %s started", order.order_id, run.id)
+        get_run_logger().info("%s %s is due: flow run %s started", subject.kind, subject.id, run.id)
     return started

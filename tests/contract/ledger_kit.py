@@ -188,7 +188,7 @@ async def run(order_id: str, run_id: str | None = None) -> AsyncIterator[Order]:
     """A run that holds the order while the block runs."""
     async with leased(order_id, run_id or f"run-{uuid4().hex[:8]}") as lease:
         assert lease.is_mine
-        yield lease.order
+        yield lease.subject
 
 
 @asynccontextmanager
@@ -202,7 +202,7 @@ async def dies(order_id: str) -> Order:
     lease = await take(order_id, f"dead-{uuid4().hex[:8]}")
     assert lease is not None
     assert lease.is_mine
-    return lease.order
+    return lease.subject
 
 
 async def lease_ends(order: Order) -> None:

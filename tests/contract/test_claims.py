@@ -15,8 +15,9 @@ from hub.errors import Misconfigured, OutcomeUnknown, Refused
 from hub.facets import Status
 from hub.facts import PaymentSettled
 from hub.intake import raise_attempt
-from hub.order_rows import NoSuchOrder, locked, record
+from hub.order_rows import NoSuchOrder
 from hub.orders import Order
+from hub.subject_rows import locked, record
 from tests.contract.ledger_kit import Shop, changed, clean, dies, ends_with, lease_ends, open_shop, placed, row_of, run, runs_of, sql, until
 
 
@@ -49,7 +50,7 @@ async def test_two_runs_for_one_order_do_the_work_once_and_give_the_same_result(
     async def works(run_id: str) -> tuple[bool, Status]:
         async with leased(order_id, run_id) as lease:
             if lease.is_mine:
-                await shop.until_paid(lease.order)
+                await shop.until_paid(lease.subject)
         return lease.is_mine, (await current(order_id)).status
 
     results = await asyncio.gather(works("one"), works("two"))
@@ -66,10 +67,10 @@ async def test_the_loser_gets_the_winners_result_as_soon_as_there_is_nothing_lef
     async def waits() -> Order:
         async with leased(order_id, "two") as lease:
             assert not lease.is_mine
-            return lease.order
+            return lease.subject
 
     waiting = asyncio.create_task(waits())
-    await shop.until_paid(first.order)
+    await shop.until_paid(first.subject)
     await first.let_go("rested", resume_in_seconds=None)
 
     order = await waiting
@@ -82,8 +83,8 @@ async def test_the_loser_of_a_long_run_hears_that_the_order_is_in_hand() -> None
     order = await dies(await placed())
     async with changed(in_hand_seconds="0.3"), leased(order.id, "two") as lease:
         assert not lease.is_mine
-        assert lease.order.in_hand
-        assert lease.order.rests
+        assert lease.subject.in_hand
+        assert lease.subject.rests
     assert (await row_of(order.id)).lease_owner == order.run_id
 
 
@@ -96,8 +97,8 @@ async def test_a_lease_that_is_over_is_taken_over_under_a_higher_fence_and_the_o
 
     heir = await take(order.id, "the heir")
     assert heir is not None
-    assert heir.order.fence == order.fence + 1
-    await still_holds(heir.order)
+    assert heir.subject.fence == order.fence + 1
+    await still_holds(heir.subject)
     with pytest.raises(LeaseLost):
         await still_holds(order)
     old = Lease(order, None)
@@ -217,8 +218,8 @@ async def test_an_order_that_waits_for_the_outside_world_is_not_taken() -> None:
     lease = await take(order_id, "curious")
     assert lease is not None
     assert not lease.is_mine
-    assert lease.order.rests
-    assert not lease.order.in_hand
+    assert lease.subject.rests
+    assert not lease.subject.in_hand
     assert (await row_of(order_id)).fence == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from hub.claims import take
-from hub.due import dead_runs, due_orders, give_up_the_hopeless, live_runs, next_run_key, skip_fence
+from hub.due import dead_runs, due_subjects, give_up_the_hopeless, live_runs, next_run_key, skip_fence
 from hub.effects import LeaseLost, Parked
 from hub.facets import Status
 from hub.intake import go_on
@@ -28,34 +28,34 @@ async def test_what_is_due_is_found_longest_waiting_first() -> None:
     await sql("UPDATE orders SET resume_at = clock_timestamp() + interval '1 min' WHERE id = :id", id=parked)
     await sql("UPDATE orders SET resume_at = NULL WHERE id = :id", id=resting)
 
-    assert [order.order_id for order in await due_orders()] == [second, first]
-    assert [order.order_id for order in await due_orders(limit=1)] == [second]
+    assert [order.id for order in await due_subjects()] == [second, first]
+    assert [order.id for order in await due_subjects(limit=1)] == [second]
     assert await next_run_key(parked) is None
     assert await next_run_key(resting) is None
 
 
 async def test_an_order_in_somebodys_hands_is_not_due_until_the_lease_ends() -> None:
     order = await dies(await placed())
-    assert await due_orders() == []
+    assert await due_subjects() == []
     assert await next_run_key(order.id) is None
     assert await live_runs() == {order.run_id}
 
     await lease_ends(order)
-    [due] = await due_orders()
-    assert (due.order_id, due.fence) == (order.id, order.fence)
+    [due] = await due_subjects()
+    assert (due.id, due.fence) == (order.id, order.fence)
     assert due.run_key == f"{order.hub_id}:order:{order.id}:1:1" == await next_run_key(order.id)
     assert await live_runs() == set()
 
 
 async def test_each_claim_has_one_run_key_and_the_next_claim_another() -> None:
     order_id = await placed()
-    [before] = await due_orders()
-    assert (await due_orders())[0].run_key == before.run_key
+    [before] = await due_subjects()
+    assert (await due_subjects())[0].run_key == before.run_key
     with ends_with(KeyError):
         async with run(order_id):
             raise KeyError("bug")
     await sql("UPDATE orders SET resume_at = clock_timestamp() WHERE id = :id", id=order_id)
-    [after] = await due_orders()
+    [after] = await due_subjects()
     assert after.run_key != before.run_key
 
 
@@ -82,7 +82,7 @@ async def test_a_run_that_was_overtaken_is_dead_and_its_heir_lives() -> None:
 
 async def test_a_run_that_ended_without_taking_its_order_makes_room_for_another() -> None:
     order_id = await placed()
-    [due] = await due_orders()
+    [due] = await due_subjects()
     following = await skip_fence(due)
     assert following is not None
     assert following.fence == due.fence + 1
@@ -90,7 +90,7 @@ async def test_a_run_that_ended_without_taking_its_order_makes_room_for_another(
     assert await skip_fence(due) is None, "somebody else has made room already"
     lease = await take(order_id, "run")
     assert lease is not None
-    assert lease.order.fence == following.fence + 1
+    assert lease.subject.fence == following.fence + 1
     assert await skip_fence(following) is None
 
 
@@ -101,15 +101,16 @@ async def test_an_order_that_eight_runs_brought_no_further_goes_to_a_person_and_
         with ends_with(LeaseLost):
             async with run(order_id):
                 raise LeaseLost("in a circle")
-    assert await due_orders() == []
-    assert await give_up_the_hopeless() == [order_id]
+    assert await due_subjects() == []
+    assert await give_up_the_hopeless() == [("order", order_id)]
     assert await give_up_the_hopeless() == []
 
     row = await row_of(order_id)
-    assert (row.status, row.resume_at) == (Status.NEEDS_ATTENTION, None)
+    assert row.status == Status.NEEDS_ATTENTION
+    assert row.resume_at is not None, "the next run tells the team"
     assert "8 runs" in (row.attention or "")
     await go_on(order_id)
-    assert [due.order_id for due in await due_orders()] == [order_id]
+    assert [due.id for due in await due_subjects()] == [order_id]
     assert await give_up_the_hopeless() == []
 
 
@@ -120,14 +121,14 @@ async def test_an_order_that_waits_behind_a_closed_gate_for_a_day_goes_to_a_pers
             raise Parked(0, "a closed gate")
     assert await give_up_the_hopeless() == []
     await sql("UPDATE orders SET progressed_at = progressed_at - interval '24 hours 1 second' WHERE id = :id", id=order_id)
-    assert await give_up_the_hopeless() == [order_id]
+    assert await give_up_the_hopeless() == [("order", order_id)]
 
 
 async def test_an_order_that_nobody_tried_since_it_came_is_not_hopeless_however_old() -> None:
     order_id = await placed()
     await sql("UPDATE orders SET progressed_at = progressed_at - interval '3 days' WHERE id = :id", id=order_id)
     assert await give_up_the_hopeless() == []
-    assert [due.order_id for due in await due_orders()] == [order_id]
+    assert [due.id for due in await due_subjects()] == [order_id]
 
 
 async def test_an_order_in_somebodys_hands_is_not_given_up() -> None:

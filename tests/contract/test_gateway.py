@@ -14,7 +14,7 @@ from deployments.examples import EXAMPLE_ORDER
 from hub.api_keys import add_key
 from hub.database import transaction
 from hub.facts import AttentionNeeded, Fact, PaymentFailed, PaymentSettled, StockShort
-from hub.order_rows import locked, record
+from hub.subject_rows import locked, record
 from tests.contract.gateway_process import Gateway, running_gateway
 from tests.unit.bad_orders import an_order_with
 

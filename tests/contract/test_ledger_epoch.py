@@ -13,9 +13,9 @@ from hub.errors import Refused
 from hub.facets import Status
 from hub.facts import PaymentSettled
 from hub.intake import go_on, raise_attempt
-from hub.order_rows import locked, record
 from hub.orders import Order
 from hub.stock import release, reserve
+from hub.subject_rows import locked, record
 from tests.contract.ledger_kit import (
     Shop,
     clean,

@@ -13,8 +13,8 @@ from hub.effects import LeaseLost, Parked
 from hub.errors import Misconfigured, OutcomeUnknown, RateLimited
 from hub.facets import Status
 from hub.gates import closed_gate
-from hub.order_rows import database_now
 from hub.stock import reserve
+from hub.subject_rows import database_now
 from tests.contract.ledger_kit import (
     SETTLED_SECONDS,
     SLACK_KEY,

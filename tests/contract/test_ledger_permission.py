@@ -62,14 +62,14 @@ async def test_a_run_that_was_overtaken_asks_nobody_while_the_new_one_does(shop:
     await lease_ends(order)
     heir = await take(order.id, "the heir")
     assert isinstance(heir, Lease)
-    assert heir.order.fence == order.fence + 1
+    assert heir.subject.fence == order.fence + 1
 
     with pytest.raises(LeaseLost):
         await shop.pay(order)
     with pytest.raises(LeaseLost):
-        await shop.pay(heir.order.model_copy(update={"run_id": order.run_id}))
+        await shop.pay(heir.subject.model_copy(update={"run_id": order.run_id}))
     assert await shop.sandbox.requests("stripe") == []
-    await shop.pay(heir.order)
+    await shop.pay(heir.subject)
     await heir.let_go("rested", resume_in_seconds=None)
     assert await shop.sandbox.count("stripe", "charge") == 1
 

@@ -16,10 +16,10 @@ from hub.effects import Effect
 from hub.errors import OutcomeUnknown, Refused
 from hub.exchange import Exchange
 from hub.facets import Status
-from hub.order_rows import locked
 from hub.orders import Order
 from hub.settling import refused, settle
 from hub.stock import reserve
+from hub.subject_rows import locked
 from tests.contract.ledger_kit import (
     SETTLED_SECONDS,
     Shop,

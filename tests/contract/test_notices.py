@@ -58,7 +58,7 @@ async def test_a_payment_that_waited_for_the_customer_is_settled_by_the_webhook_
 
     row = await row_of(order.id)
     assert (row.status, row.charge_id, row.next_action) == (Status.PAID, f"ch_{payment.payment_id}", None)
-    assert result.due == {order.id}
+    assert result.due == {("order", order.id)}
     async with run(order.id) as again:
         assert (await shop.pay(again)).charge_id == f"ch_{payment.payment_id}"
     assert len(await shop.sandbox.requests("stripe", "create payment")) == 1
@@ -288,7 +288,7 @@ async def test_a_run_that_died_between_charge_and_settle_is_helped_by_the_webhoo
 
         result = await handled(payment_told("succeeded", order, charged.payment_id))
 
-        assert result.due == {order.id}
+        assert result.due == {("order", order.id)}
     async with run(order.id) as again:
         assert (await shop.pay(again)).payment_id == charged.payment_id
     assert await shop.sandbox.count("stripe", "charge") == 1

@@ -15,9 +15,10 @@ from hub.effects import LeaseLost
 from hub.facets import Status, StockFacet
 from hub.facts import PaymentFailed
 from hub.intake import raise_attempt
-from hub.order_rows import facets_of, locked, record
+from hub.order_rows import facets_of
 from hub.orders import Order
 from hub.stock import on_hand, release, reserve, set_on_hand
+from hub.subject_rows import locked, record
 from tests.contract.ledger_kit import ends_with, lease_ends, placed, row_of, run, run_of_a_new_order
 
 pytestmark = pytest.mark.usefixtures("hub_database")
@@ -101,10 +102,10 @@ async def test_a_run_that_lost_its_order_touches_no_goods(product: str) -> None:
     order_id = await placed(items=goods((product, 3)))
     lease = await take(order_id, "the late one")
     assert lease is not None
-    await lease_ends(lease.order)
+    await lease_ends(lease.subject)
     for act in (reserve, release):
         with pytest.raises(LeaseLost):
-            await act(lease.order)
+            await act(lease.subject)
     assert (await on_hand())[product] == 10
 
 

@@ -1,0 +1,69 @@
+"""The kinds of subjects: what claims, the ledger, the inbox and the sweep have to know of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, true
+from sqlmodel import col, select
+
+from hub import order_rows
+from hub.tables import HubIdentity, OrderRow, SubjectColumns
+
+if TYPE_CHECKING:
+    from hub.facts import Fact
+    from hub.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    One kind of subject.
+
+    ``move`` takes a new fact into a row and tells whether it leaves the process something to do; ``facets_of`` is what a step's permission
+    is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there.
+    ``flow`` is the process, whose deployment is called ``<flow>/hub``, and ``parameter`` the name of the id among its parameters.
+    """
+
+    name: str
+    row: type[SubjectColumns]
+    flow: str
+    parameter: str
+    facets_of: Callable[[Any], Any]
+    move: Callable[[Any, Fact], bool]
+    snapshot: Callable[..., Subject]
+    missing: Callable[[str], Exception]
+
+    # Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
+    @cached_property
+    def locked(self) -> Any:
+        """The statement that locks the row ``id`` and returns it with the database's time."""
+        return select(self.row, func.clock_timestamp()).where(col(self.row.id) == bindparam("id")).with_for_update(of=self.row)
+
+    @cached_property
+    def locked_with_hub(self) -> Any:
+        """The same, with the hub's id."""
+        wanted = select(self.row, func.clock_timestamp(), HubIdentity.hub_id).join(HubIdentity, true())
+        return wanted.where(col(self.row.id) == bindparam("id")).with_for_update(of=self.row)
+
+
+ORDER = Kind(
+    name="order",
+    row=OrderRow,
+    flow="process-order",
+    parameter="order_id",
+    facets_of=order_rows.facets_of,
+    move=order_rows.move,
+    snapshot=order_rows.snapshot,
+    missing=order_rows.NoSuchOrder,
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER,)}
+_BY_ROW = {kind.row: kind for kind in KINDS.values()}
+
+
+def kind_of(row: SubjectColumns) -> Kind:
+    """Return what kind of subject the row is of."""
+    return _BY_ROW[type(row)]

@@ -1,0 +1,84 @@
+"""The rows of subjects, whatever their kind: locked, and moved by facts that are recorded once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import select
+
+from hub.facts import Fact, identity_of
+from hub.kinds import KINDS, kind_of
+from hub.tables import HubIdentity, SubjectColumns, metadata
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+NEWS = ("webhook", "person", "late run")
+_FACT = insert(metadata.tables["facts"]).on_conflict_do_nothing().returning(metadata.tables["facts"].c.at)
+
+
+async def locked(session: AsyncSession, subject_id: str, kind: str = "order") -> tuple[Any, datetime]:
+    """
+    Lock the subject's row until the transaction ends, and return it with the database's time.
+
+    One round trip: the time may be that of a moment before the lock was free, which only makes waits longer and a lease look younger than
+    it is; the fence is what protects.
+
+    Raises:
+        NoSuchOrder: It does not exist; each kind has its own error.
+    """
+    found = (await session.exec(KINDS[kind].locked, params={"id": subject_id})).one_or_none()
+    if found is None:
+        raise KINDS[kind].missing(subject_id)
+    return found[0], found[1]
+
+
+async def locked_with_hub(session: AsyncSession, subject_id: str, kind: str = "order") -> tuple[Any, datetime, UUID]:
+    """Lock the subject's row like ``locked``, and return the id of this hub with it. Raises ``NoSuchOrder`` and its like."""
+    found = (await session.exec(KINDS[kind].locked_with_hub, params={"id": subject_id})).one_or_none()
+    if found is None:
+        raise KINDS[kind].missing(subject_id)
+    return found[0], found[1], found[2]
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """Return the database's time of this very moment, not of the transaction's begin."""
+    moment: datetime = (await session.exec(select(func.clock_timestamp()))).one()
+    return moment
+
+
+async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, source: str) -> bool:
+    """
+    Record ``fact`` about the locked subject and move its facets; return False when it was known already.
+
+    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside that leaves something to do
+    makes the subject due.
+    """
+    kind = kind_of(row)
+    values = {"subject_kind": kind.name, "subject_id": row.id, "kind": fact.kind, "identity": identity_of(fact), "source": source}
+    added = await session.exec(_FACT, params=values | {"data": fact.model_dump(mode="json")})
+    at = added.scalar_one_or_none()
+    if at is None:
+        return False
+    something_to_do = kind.move(row, fact)
+    row.progressed_at = at
+    row.runs_without_progress = 0
+    if source != "run":
+        row.epoch += 1
+    if source in NEWS and something_to_do:
+        row.resume_at = row.progressed_at
+    return True
+
+
+async def hub_identity(session: AsyncSession) -> HubIdentity:
+    """Return the row that says which hub this database belongs to."""
+    return (await session.exec(select(HubIdentity))).one()
+
+
+def snapshot(row: SubjectColumns, hub_id: UUID, run_id: str, **more: Any) -> Any:
+    """Return the row as the frozen value that a run works with."""
+    return kind_of(row).snapshot(row, hub_id, run_id, **more)

@@ -1,0 +1,60 @@
+"""A subject: what a process is about, an order or a sign-up, as a run holds it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+from uuid import UUID
+
+from hub.effects import Effect
+from hub.values import Frozen
+
+
+class Subject(Frozen):
+    """
+    A snapshot of a subject's row at the moment of the claim. Never a table row, and never changed.
+
+    ``due``: something is to be done now; ``in_hand``: another run is doing it.
+    """
+
+    kind: str
+    id: str
+    hub_id: UUID
+    correlation_id: str
+    attempt: int
+    epoch: int
+    fence: int
+    run_id: str
+    due: bool
+    in_hand: bool = False
+
+    @property
+    @abstractmethod
+    def rests(self) -> bool:
+        """True when this run has nothing to do: another run has the subject in hand, or it waits for the outside world."""
+
+    @abstractmethod
+    def result(self) -> Any:
+        """Return what the outside may know of it."""
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """Our reference in a provider's metadata."""
+        return {"hub_id": str(self.hub_id), f"{self.kind}_id": self.id, "correlation_id": self.correlation_id}
+
+    def effect_key(self, step: str) -> str:
+        """Return the key of this attempt's ``step``, e.g. ``order:o-1001:payment:1``."""
+        return f"{self.kind}:{self.id}:{step}:{self.attempt}"
+
+    def effect(self, step: str, request: Frozen, *, attempt: int | None = None) -> Effect:
+        """Return the effect that ``step`` is about to have, under this run's claim; of this attempt, unless another is named."""
+        return Effect(
+            hub_id=self.hub_id,
+            subject_kind=self.kind,
+            subject_id=self.id,
+            step=step,
+            attempt=self.attempt if attempt is None else attempt,
+            fence=self.fence,
+            run_id=self.run_id,
+            request=request,
+        )
