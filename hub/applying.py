@@ -63,9 +63,10 @@ async def apply(session: AsyncSession, order: OrderRow, effect: EffectRow | None
             raise Contradiction(doubt)
     said = []
     for fact in known:
+        epoch = order.epoch
         changed = effect is not None and await _settle(session, order, effect, told_by(fact, effect))
         new = await record(session, order, fact, source="webhook")
-        if changed and not new:
+        if changed and order.epoch == epoch:
             order.epoch += 1
         if new:
             await _follow(session, order, effect, fact)
@@ -158,7 +159,7 @@ async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -
     order = await _as_it_is(session, row)
     if (text := text_instead_of(mail.step, order)) is not None:
         await intend_once(session, order.effect(f"text.{mail.step}", text))
-        row.resume_at = await database_now(session)
+        row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
 
 
 async def _as_it_is(session: AsyncSession, row: OrderRow) -> Order:

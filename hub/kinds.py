@@ -15,7 +15,7 @@ from hub.tables import HubIdentity, OrderRow, SubjectColumns
 
 if TYPE_CHECKING:
     from hub.facts import Fact
-    from hub.subjects import Subject
+    from hub.subjects import Moved, Subject
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Kind:
     """
     One kind of subject.
 
-    ``move`` takes a new fact into a row and tells whether it leaves the process something to do; ``facets_of`` is what a step's permission
+    ``move`` takes a new fact into a row; ``facets_of`` is what a step's permission
     is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there.
     ``flow`` is the process, whose deployment is called ``<flow>/hub``, and ``parameter`` the name of the id among its parameters.
     """
@@ -33,7 +33,7 @@ class Kind:
     flow: str
     parameter: str
     facets_of: Callable[[Any], Any]
-    move: Callable[[Any, Fact], bool]
+    move: Callable[[Any, Fact], Moved]
     snapshot: Callable[..., Subject]
     missing: Callable[[str], Exception]
 

@@ -30,6 +30,7 @@ from hub.facts import (
 from hub.orders import Order, OrderRequest
 from hub.payments import NextAction
 from hub.progress import after, attention_for, calls_for_a_run
+from hub.subjects import Moved
 from hub.tables import OrderRow
 
 
@@ -68,14 +69,14 @@ def write_facets(row: OrderRow, facets: Facets) -> None:
     row.status = status_of(facets)
 
 
-def move(row: OrderRow, fact: Fact) -> bool:
-    """Take a new fact in: the facets, the status, and what people ask for first; tell whether it leaves the process something to do."""
+def move(row: OrderRow, fact: Fact) -> Moved:
+    """Take a new fact in: the facets, the status, and what people ask for first."""
     before, reason = facets_of(row), attention_for(fact)
     facets = after(before, fact)
     row.attention = reason or row.attention
     write_facets(row, facets)
     note(row, fact)
-    return calls_for_a_run(before, facets, fact)
+    return Moved(changed=facets != before, to_do=calls_for_a_run(before, facets, fact))
 
 
 def note(row: OrderRow, fact: Fact) -> None:

@@ -139,8 +139,10 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
         row.settled_at = now
         fact = effect.what.refused_means(effect.attempt, refusal)
         source = "resolver" if attempt_id is None else _source(subject, effect)
-        new = fact is not None and await record(session, subject, fact, source=source)
-        if source != "run" and not new:
+        epoch = subject.epoch
+        if fact is not None:
+            await record(session, subject, fact, source=source)
+        if source != "run" and subject.epoch == epoch:
             subject.epoch += 1
 
 
@@ -173,9 +175,11 @@ async def _write(
     row.state, row.reference, row.code, row.resume_at = outcome.state, outcome.reference, outcome.code, None
     row.result = result.model_dump(mode="json")
     row.settled_at = now
-    new = outcome.fact is not None and await record(session, subject, outcome.fact, source=source)
+    epoch = subject.epoch
+    if outcome.fact is not None:
+        await record(session, subject, outcome.fact, source=source)
     subject.progressed_at, subject.runs_without_progress = now, 0
-    if source != "run" and not new:
+    if source != "run" and subject.epoch == epoch:
         subject.epoch += 1
 
 

@@ -55,8 +55,8 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     """
     Record ``fact`` about the locked subject and move its facets; return False when it was known already.
 
-    Anything but the running step (``source`` other than ``run``) makes Prefect's cache stale; news from outside that leaves something to do
-    makes the subject due.
+    What anything but the running step (``source`` other than ``run``) changes makes Prefect's cache stale; news from outside that leaves
+    something to do makes the subject due.
     """
     kind = kind_of(row)
     values = {"subject_kind": kind.name, "subject_id": row.id, "kind": fact.kind, "identity": identity_of(fact), "source": source}
@@ -64,12 +64,12 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     at = added.scalar_one_or_none()
     if at is None:
         return False
-    something_to_do = kind.move(row, fact)
+    moved = kind.move(row, fact)
     row.progressed_at = at
     row.runs_without_progress = 0
-    if source != "run":
+    if source != "run" and (moved.changed or moved.to_do):
         row.epoch += 1
-    if source in NEWS and something_to_do:
+    if source in NEWS and moved.to_do:
         row.resume_at = row.progressed_at
     return True
 

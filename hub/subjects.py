@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from hub.effects import Effect
 from hub.values import Frozen
+
+
+class Moved(NamedTuple):
+    """What a new fact did to a subject's row: whether a facet changed, and whether it leaves the process something to do."""
+
+    changed: bool
+    to_do: bool
 
 
 class Subject(Frozen):

@@ -28,15 +28,15 @@ async def test_a_parcel_is_followed_from_the_warehouse_to_the_customers_door(hub
 
 
 async def test_a_customer_who_finishes_3_d_secure_moves_the_order_on_without_anybody_else(hub: Hub) -> None:
-    await hub.place("o-3ds", paymentMethod=THREE_D_SECURE)
-    waiting = await hub.until_status("o-3ds", "awaiting_payment")
+    await hub.place("o-3ds-webhook", paymentMethod=THREE_D_SECURE)
+    waiting = await hub.until_status("o-3ds-webhook", "awaiting_payment")
     assert waiting["nextAction"]["type"]
 
-    await hub.sandbox.customer_approves(await payment_of(hub, "o-3ds"))
+    await hub.sandbox.customer_approves(await payment_of(hub, "o-3ds-webhook"))
 
-    order = await hub.until_status("o-3ds", "confirmed")
+    order = await hub.until_status("o-3ds-webhook", "confirmed")
     assert order["nextAction"] is None
-    assert (await hub.seen("o-3ds"))["stripe.charge"] == 1
+    assert (await hub.seen("o-3ds-webhook"))["stripe.charge"] == 1
 
 
 async def test_a_customer_who_fails_3_d_secure_leaves_a_failed_payment_and_the_goods_on_the_shelf(hub: Hub) -> None:
