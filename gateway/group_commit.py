@@ -1,4 +1,4 @@
-"""Notices that arrive together share one commit: while one is under way, the next batch gathers. Each is answered after its own commit."""
+"""Notices that arrive together share a commit: while two are under way, the next batch gathers. Each is answered after its own commit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hub.inbox import keep
 from hub.notices import Notice
 
 BATCH_NOTICES, BATCH_BYTES = 500, 4 * 1024 * 1024
+COMMITS_AT_ONCE = 2  # one reaches the disk while the other is on its way there and back
 PATIENCE_SECONDS = 2.5  # Slack and Shippo hang up after 3 s
 
 
@@ -33,7 +34,7 @@ class GroupCommit:
 
     def __init__(self) -> None:
         self._gathering: list[_Delivery] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._writers: set[asyncio.Task[None]] = set()
 
     async def keep(self, notices: Sequence[Notice]) -> Counted:
         """
@@ -47,28 +48,27 @@ class GroupCommit:
             return Counted(0, 0, 0)
         counted: asyncio.Future[Counted] = asyncio.get_running_loop().create_future()
         self._gathering.append(_Delivery(notices, counted))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        if len(self._writers) < COMMITS_AT_ONCE:
+            self._writers.add(asyncio.create_task(self._write()))
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await counted
 
     async def drained(self) -> None:
         """Everything that was gathered is committed, or has failed."""
-        if self._writer is not None:
-            await asyncio.wait([self._writer])
+        if self._writers:
+            await asyncio.wait(self._writers)
 
     async def _write(self) -> None:
-        try:
-            while self._gathering:
-                batch = self._next_batch()
-                try:
-                    await _keep_together(batch)
-                except Exception as failure:  # noqa: BLE001 - whatever it is, it is told to each of those who wait
-                    for one in batch:
-                        if not one.counted.done():
-                            one.counted.set_exception(failure)
-        finally:
-            self._writer = None
+        while self._gathering:
+            batch = self._next_batch()
+            try:
+                await _keep_together(batch)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is told to each of those who wait
+                for one in batch:
+                    if not one.counted.done():
+                        one.counted.set_exception(failure)
+        # Here and not when the task is done, a moment later: who comes in between would wait for a writer that has left.
+        self._writers = {writer for writer in self._writers if writer is not asyncio.current_task()}
 
     def _next_batch(self) -> list[_Delivery]:
         """Return who comes first, as many as one statement should carry, without those who have gone meanwhile."""

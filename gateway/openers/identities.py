@@ -13,6 +13,13 @@ _PLAIN = re.compile(r"[!-~]{1,200}")
 _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)  # json.loads would make one for every body
+
+
 class Unreadable(Exception):
     """It is from the provider, and nobody can make anything of it. It is kept all the same."""
 
@@ -54,7 +61,7 @@ def object_in(content: bytes | str) -> dict[str, Any]:
         Unreadable: It is none.
     """
     try:
-        found = json.loads(content, parse_constant=_no_number)
+        found = _DECODER.decode(content if isinstance(content, str) else content.decode())
     except (ValueError, RecursionError) as nonsense:  # ValueError: also bytes that are no UTF-8, and numbers of thousands of digits
         raise Unreadable("the body is no JSON") from nonsense
     return as_object(found)
@@ -90,7 +97,3 @@ def unreadable(provider: str, content: bytes) -> Notice:
     return Notice(
         provider=provider, event_id=f"unreadable:{hashlib.sha256(content).hexdigest()}", kind="unreadable", content=content, readable=False
     )
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(name)  # NaN and Infinity are no JSON
