@@ -6,13 +6,15 @@ from prefect import flow
 
 from tasks.inbox import Drained, drain_inbox
 
+LINGER_SECONDS = 2.0
+
 
 @flow(name="handle-notices", persist_result=False)
 async def handle_notices() -> Drained:
     """
-    Work through the inbox until nothing in it is due.
+    Work through the inbox until nothing in it is due, and nothing has come for a moment.
 
     The gateway's nudge starts it through an automation; the sweep does the same when a nudge was lost. Any number of runs may work side by
     side: each notice is handled once.
     """
-    return await drain_inbox()
+    return await drain_inbox(linger_seconds=LINGER_SECONDS)

@@ -16,6 +16,8 @@ ANSWER_SECONDS = 5.0
 LOOK_SECONDS = 0.2
 LEAST_SECONDS = 0.3
 """Between two nudges, however much comes in: a run drains the inbox, and many runs at once only compete."""
+A_RUN_MAY_LOOK_SECONDS = 0.15
+"""A run that has drained the inbox stays a moment and looks for more: what it takes needs no nudge."""
 LONGEST_SECONDS = 60.0
 
 
@@ -43,11 +45,13 @@ class Nudge:
             await self._nudge_until_handled()
 
     async def _nudge_until_handled(self) -> None:
-        pause = ANSWER_SECONDS
+        pause, taken = ANSWER_SECONDS, True
         while True:
             about = self._newest
-            taken = await _sent()
-            await asyncio.sleep(LEAST_SECONDS)
+            await asyncio.sleep(A_RUN_MAY_LOOK_SECONDS)
+            if not await _handled(about, 0):
+                taken = await _sent()
+                await asyncio.sleep(LEAST_SECONDS)
             if await _handled(about, pause):
                 newest = self._newest
                 if newest == about or await _handled(newest, 0):  # whoever handled the older ones took the newer ones along

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 
 from prefect import get_run_logger, task
@@ -20,13 +22,31 @@ class Drained(Frozen):
     started: int
 
 
+LOOK_SECONDS = 0.1
+STAYS_AT_MOST_SECONDS = 60.0
+"""A run that keeps finding something ends after so long, and the next nudge starts a fresh one."""
+
+
 @task(name="drain-inbox", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
-async def drain_inbox() -> Drained:
-    """Handle what is kept until nothing is due, and start the runs that follow as soon as their facts are committed."""
+async def drain_inbox(linger_seconds: float = 0) -> Drained:
+    """
+    Handle what is kept until nothing is due, and start the runs that follow as soon as their facts are committed.
+
+    Providers tell several things in a row: with ``linger_seconds`` the inbox is watched for so long after the last of them, which spares a
+    flow run for each, and the time until it starts.
+    """
     counts, started = Counter[str](), 0
-    while (handled := await handle_some()).by_state:
-        counts += handled.by_state
-        started += await start_these(handled.due)
+    begun = last = time.monotonic()
+    while time.monotonic() - begun < STAYS_AT_MOST_SECONDS:
+        handled = await handle_some()
+        if handled.by_state:
+            counts += handled.by_state
+            started += await start_these(handled.due)
+            last = time.monotonic()
+        elif time.monotonic() - last < linger_seconds:
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            break
     if counts:
         get_run_logger().info("%s; %d runs started", ", ".join(f"{n} {state}" for state, n in counts.items()), started)
     return Drained(notices=dict(counts), started=started)
