@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -18,6 +19,7 @@ from blocks.webhook_trust import SENDERS, trusted
 from deployments import accounts, instance, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
+from deployments.ledger_checkups import notices, payment_audit
 from deployments.problems import Problem
 from hub.database import DatabaseNotChosen, schema_is_current
 from hub.errors import ProviderError
@@ -114,6 +116,16 @@ async def deployments() -> str:
     return f"{len(wanted)} present"
 
 
+async def automations() -> str:
+    """Every trigger that prefect.yaml declares is one automation, neither missing nor twice."""
+    wanted = [trigger["name"] for one in declared(PROJECT / "prefect.yaml") for trigger in one.triggers]
+    async with prefect_client() as client:
+        present = Counter({name: len(await client.read_automations_by_name(name)) for name in wanted})
+    if wrong := [f"{name!r} is there {present[name]} times" for name in wanted if present[name] != 1]:
+        raise Problem(f"{'; '.join(wrong)}: {START}, or `prefect deploy --all`; until then the sweep handles what is kept.")
+    return f"{len(wanted)} present, each once"
+
+
 async def account(provider: str) -> str:
     """The account of ``provider`` is saved and its credentials work."""
     found = await _saved(provider)
@@ -178,9 +190,12 @@ CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
     "Prefect's guard": guarded_server,
     "work pool": worker,
     "deployments": deployments,
+    "automations": automations,
     **{f"{provider} account": partial(account, provider) for provider in accounts.ACCOUNTS},
     "gateway": partial(answers, "/health", "gateway"),
     "webhooks": webhooks,
+    "notices": notices,
+    "payment audit": payment_audit,
     "sandbox": partial(answers, "/_sandbox/health", "sandbox"),
     "private files": private_files,
 }

@@ -85,7 +85,7 @@ class EmbeddedDatabase:
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder),
             "max_connections": "200",
-            "shared_buffers": "64MB",  # what the busy rows of a day need; more only fills up, and is memory that seems to leak
+            "shared_buffers": "32MB",  # what the busy rows of a day need; more only fills up, and is memory that seems to leak
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Role(

@@ -21,12 +21,13 @@ from sqlmodel import col, select
 
 from hub.applying import Contradiction, apply
 from hub.database import transaction
+from hub.inbox_tables import NoticeRow
 from hub.notices import NoticeState
 from hub.policies import EARLY_AT_MOST_SECONDS, NOTICE
 from hub.readings import Address, News, Reference, Unreadable, reading_of
 from hub.settings import settings
 from hub.subject_rows import hub_identity
-from hub.tables import EffectRow, NoticeRow, OrderRow
+from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession

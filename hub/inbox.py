@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
 from sqlmodel import col, select
 
 from hub.database import engine, transaction
+from hub.inbox_tables import NoticeRow
 from hub.notices import Notice, NoticeState
-from hub.tables import NoticeRow
 from hub.values import Frozen
 
 _KEEP = text(

@@ -8,8 +8,8 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from hub.database import transaction
+from hub.inbox_tables import NoticeRow
 from hub.notices import NoticeState
-from hub.tables import NoticeRow
 from hub.values import Frozen
 
 REPLAYED = (NoticeState.FAILED, NoticeState.QUARANTINED, NoticeState.EARLY, NoticeState.NOT_FOR_US)

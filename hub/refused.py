@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from hub.database import transaction
-from hub.tables import RefusedDeliveryRow
+from hub.inbox_tables import RefusedDeliveryRow
 
 
 async def note_refused(counts: Mapping[str, int]) -> None:

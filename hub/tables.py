@@ -11,26 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Text, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-
-def _moment(*, required: bool = False, now: bool = False) -> Any:
-    return Field(
-        default=None,
-        sa_type=DateTime(timezone=True),
-        nullable=not (required or now),
-        sa_column_kwargs={"server_default": func.clock_timestamp()} if now else {},
-    )
-
-
-def _json(*, required: bool = True) -> Any:
-    return Field(default=None, sa_type=JSONB, nullable=not required)
-
-
-def _number() -> Any:
-    return Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+from hub.columns import json_value as _json
+from hub.columns import moment as _moment
+from hub.columns import number as _number
 
 
 class HubIdentity(SQLModel, table=True):
@@ -203,48 +189,6 @@ class RunRow(SQLModel, table=True):
     started_at: datetime = _moment(now=True)
     ended_at: datetime | None = _moment()
     ended_as: str | None = None
-
-
-class NoticeRow(SQLModel, table=True):
-    """
-    One thing a provider told us, kept before it was answered; ``hub/notices.py`` explains the states.
-
-    ``next_at``: when it is due to be handled, null when there is nothing to do. ``waits_for``: what an early one needs, ``order:<id>``
-    or ``<provider>:<reference>``; a trigger of the database makes it due when that appears. ``content`` may go, the identity stays.
-    """
-
-    __tablename__ = "notices"
-    __table_args__ = (
-        UniqueConstraint("provider", "event_id", name="notices_once"),
-        Index("notices_due", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
-        Index("notices_early", "waits_for", postgresql_where=text("state = 'early'")),
-        Index("notices_by_subject", "subject_kind", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
-    )
-
-    id: int = _number()
-    provider: str
-    event_id: str
-    kind: str
-    content: bytes | None = None
-    state: str
-    received_at: datetime = _moment(now=True)
-    next_at: datetime | None = _moment()
-    handled_at: datetime | None = _moment()
-    tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    subject_kind: str | None = None
-    subject_id: str | None = None
-    waits_for: str | None = None
-    outcome: str | None = Field(default=None, sa_type=Text)
-
-
-class RefusedDeliveryRow(SQLModel, table=True):
-    """How often somebody who was not surely the provider knocked at its door. Nothing of what was sent is kept."""
-
-    __tablename__ = "refused_deliveries"
-
-    provider: str = Field(primary_key=True)
-    count: int = Field(sa_type=BigInteger)
-    last_at: datetime = _moment(now=True)
 
 
 class ProviderGateRow(SQLModel, table=True):

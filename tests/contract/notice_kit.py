@@ -12,9 +12,9 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.handling import Handled, handle_some
 from hub.inbox import keep
+from hub.inbox_tables import NoticeRow
 from hub.notices import Notice
 from hub.orders import Order
-from hub.tables import NoticeRow
 
 _numbers = count(1)
 

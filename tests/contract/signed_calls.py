@@ -25,7 +25,7 @@ from sqlmodel import select
 from blocks.webhook_trust import Trust
 from gateway.trust_copy import write_copy
 from hub.inbox import transaction
-from hub.tables import NoticeRow
+from hub.inbox_tables import NoticeRow
 from tests.contract.gateway_process import Gateway, running_gateway
 
 PUBLIC_URL = "https://hooks.example.com"

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+from hub import inbox_tables  # noqa: F401 - their tables belong to the metadata
 from hub.database import engine
 from hub.inbox import keep, waiting
 from hub.notices import Notice

@@ -14,8 +14,8 @@ import pytest_asyncio
 from sqlmodel import select
 
 from hub.database import transaction
+from hub.inbox_tables import RefusedDeliveryRow
 from hub.notices import NoticeState
-from hub.tables import RefusedDeliveryRow
 from tests.contract.gateway_process import Gateway
 from tests.contract.signed_calls import PROVIDERS, as_json, fresh, kept_notices, open_door, send, sendgrid_call, slack_call, twilio_call
 
