@@ -6,7 +6,7 @@ from prefect import flow
 
 from tasks.inbox import Drained, drain_inbox
 
-LINGER_SECONDS = 2.0
+LINGER_SECONDS, AT_MOST_SECONDS = 2.0, 60.0
 
 
 @flow(name="handle-notices", persist_result=False)
@@ -17,4 +17,4 @@ async def handle_notices() -> Drained:
     The gateway's nudge starts it through an automation; the sweep does the same when a nudge was lost. Any number of runs may work side by
     side: each notice is handled once.
     """
-    return await drain_inbox(linger_seconds=LINGER_SECONDS)
+    return await drain_inbox(linger_seconds=LINGER_SECONDS, at_most_seconds=AT_MOST_SECONDS)

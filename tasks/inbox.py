@@ -23,21 +23,19 @@ class Drained(Frozen):
 
 
 LOOK_SECONDS = 0.1
-STAYS_AT_MOST_SECONDS = 60.0
-"""A run that keeps finding something ends after so long, and the next nudge starts a fresh one."""
 
 
 @task(name="drain-inbox", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
-async def drain_inbox(linger_seconds: float = 0) -> Drained:
+async def drain_inbox(*, linger_seconds: float = 0, at_most_seconds: float = 10) -> Drained:
     """
     Handle what is kept until nothing is due, and start the runs that follow as soon as their facts are committed.
 
     Providers tell several things in a row: with ``linger_seconds`` the inbox is watched for so long after the last of them, which spares a
-    flow run for each, and the time until it starts.
+    flow run for each, and the time until it starts. After ``at_most_seconds`` it ends all the same, and leaves the rest to the next run.
     """
     counts, started = Counter[str](), 0
     begun = last = time.monotonic()
-    while time.monotonic() - begun < STAYS_AT_MOST_SECONDS:
+    while time.monotonic() - begun < at_most_seconds:
         handled = await handle_some()
         if handled.by_state:
             counts += handled.by_state

@@ -21,7 +21,7 @@ class WorkerSettings(BaseSettings):
 
     limit: int = Field(default=64, ge=1, description="Runs that one process has in flight at most.")
     janitor_queue: str = Field(default="janitor", description="Work queue whose runs find a place even when the limit is reached.")
-    janitor_places: int = Field(default=2, ge=1, description="How many places above the limit are kept for that queue.")
+    janitor_places: int = Field(default=4, ge=1, description="How many places above the limit are kept for that queue.")
     stop_seconds: float = Field(default=10, ge=0, description="How long a stopping worker lets its runs finish before it hands them back.")
     memory_mb: int = Field(default=1024, ge=128, description="Resident memory above which the worker takes no more runs and is replaced.")
     drain_seconds: float = Field(default=60, ge=0, description="How long runs may finish when the worker is replaced for its memory.")
