@@ -13,8 +13,9 @@ from blocks.process_server import start_subject_run
 from gateway.access import MAY_READ, MAY_WRITE
 from hub.due import next_run_key
 from hub.facets import Status
+from hub.incoming import PaymentMethod
 from hub.intake import go_on, place, raise_attempt
-from hub.orders import OrderId, OrderRequest, PaymentMethod
+from hub.orders import OrderId, OrderRequest
 from hub.story import Event, story_of
 from hub.views import OrderPage, OrderView, list_orders, view_order
 

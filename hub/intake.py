@@ -13,8 +13,9 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.facets import Facets, Status, status_of
 from hub.facts import StockReleased
+from hub.incoming import differences
 from hub.order_rows import facets_of, write_facets
-from hub.orders import OrderRequest, differences
+from hub.orders import OrderRequest
 from hub.progress import anew
 from hub.stock import put_back
 from hub.subject_rows import locked, record

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     EmailStr,
     Field,
@@ -20,68 +17,16 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from hub.facets import Facets, PaymentFacet, Status, status_of
-from hub.money import Money, exponent
+from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incoming, PaymentMethod, Text, printable
+from hub.messages import E164
+from hub.money import Money
 from hub.payments import NextAction
 from hub.subjects import Subject
 
-LARGEST_AMOUNT = (
-    99_999_999  # what Stripe takes in one charge, https://docs.stripe.com/api/payment_intents/object#payment_intent_object-amount
-)
-
-COUNTED_OTHERWISE = ("isk", "mga", "ugx")
-"""Refused, because a mistake would charge 100 times too much or too little: https://docs.stripe.com/currencies#special-cases"""
-
-ORDER_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-OrderId = Annotated[
-    str,
-    StringConstraints(pattern=ORDER_ID),
-    Field(description="Letters, digits, dot, underscore and dash; at most 64.", examples=["o-1001"]),
-]
+OrderId = Annotated[str, StringConstraints(pattern=SUBJECT_ID), Field(description=ID_WORDS, examples=["o-1001"])]
 
 
-def _chargeable_currency(currency: str) -> str:
-    exponent(currency)
-    if currency.lower() in COUNTED_OTHERWISE:
-        raise ValueError("Stripe counts this currency in other units than ISO 4217 does, so it is not taken here")
-    return currency.lower()
-
-
-def _token_only(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"([a-z]+_)?[\d\s._-]{12,}", value):
-        raise ValueError("this is a card number; send the payment provider's token, such as pm_card_visa, and never a card number")
-    return value
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
-        raise ValueError("holds line breaks or control characters")
-    return text
-
-
-Currency = Annotated[str, AfterValidator(_chargeable_currency)]
-PaymentMethod = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),  # part of the schema, so Prefect refuses a card number before storing it
-    BeforeValidator(_token_only),
-    Field(description="The payment provider's token, never a card number.", examples=["pm_card_visa"]),
-]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)]
-
-
-class _Incoming(BaseModel):
-    """Part of a request: camel case outside, unknown fields refused, values never echoed in an error."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
-    )
-
-
-class Item(_Incoming):
+class Item(Incoming):
     """One line of an order; ``price`` is what one piece costs, in minor units."""
 
     product_id: Text
@@ -89,14 +34,12 @@ class Item(_Incoming):
     price: Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT, description="Of one piece, in minor units (5000 is 50.00 USD).")]
 
 
-class Customer(_Incoming):
+class Customer(Incoming):
     """Who ordered."""
 
     email: EmailStr
     name: Text
-    phone: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
-        default=None, description="E.164, e.g. +15551234567"
-    )
+    phone: Annotated[str, StringConstraints(pattern=E164)] | None = Field(default=None, description="E.164, e.g. +15551234567")
 
 
 def _street_has_two_names(schema: dict[str, Any]) -> None:
@@ -104,7 +47,7 @@ def _street_has_two_names(schema: dict[str, Any]) -> None:
     schema["required"] = [name for name in schema.get("required", []) if name != "street"]
 
 
-class Shipping(_Incoming):
+class Shipping(Incoming):
     """Where the parcel goes."""
 
     model_config = ConfigDict(json_schema_extra=_street_has_two_names)
@@ -112,7 +55,7 @@ class Shipping(_Incoming):
     street: Text = Field(validation_alias=AliasChoices("street", "address"), description="Street and number; may also be called address.")
     city: Text
     state: Text
-    zip: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=12), AfterValidator(_printable)]
+    zip: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=12), AfterValidator(printable)]
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(default="US", description="ISO 3166-1 alpha-2")
 
     @model_validator(mode="before")
@@ -131,7 +74,7 @@ def _can_be_charged(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items
 
 
-class OrderRequest(_Incoming):
+class OrderRequest(Incoming):
     """An order as it comes in."""
 
     items: Annotated[tuple[Item, ...], Field(max_length=500, json_schema_extra={"minItems": 1}), AfterValidator(_can_be_charged)]
@@ -177,6 +120,11 @@ class Order(Subject):
     message: str = ""
 
     @property
+    def title(self) -> str:
+        """What the team calls it."""
+        return f"order {self.id} ({self.money})"
+
+    @property
     def money(self) -> Money:
         """What the order costs."""
         return Money(amount=self.request.amount, currency=self.request.currency)
@@ -197,13 +145,3 @@ class Order(Subject):
         return OrderResult(
             order_id=self.id, status=self.status, charge_id=self.charge_id, tracking_number=self.tracking_number, message=self.message
         )
-
-
-def differences(old: Any, new: Any, where: str = "") -> list[str]:
-    """Return the places at which two JSON values differ, as paths without values: ``["items[0].quantity", "shipping.zip"]``."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = [*new, *(name for name in old if name not in new)]
-        return [path for name in names for path in differences(old.get(name), new.get(name), f"{where}.{name}" if where else name)]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [path for place, (a, b) in enumerate(zip(old, new, strict=True)) for path in differences(a, b, f"{where}[{place}]")]
-    return [] if old == new else [where]

@@ -45,6 +45,11 @@ class Subject(Frozen):
         """Return what the outside may know of it."""
 
     @property
+    @abstractmethod
+    def title(self) -> str:
+        """What people call it, e.g. ``order o-1001 (50.00 USD)``; without personal data."""
+
+    @property
     def reference(self) -> dict[str, str]:
         """Our reference in a provider's metadata."""
         return {"hub_id": str(self.hub_id), f"{self.kind}_id": self.id, "correlation_id": self.correlation_id}

@@ -14,8 +14,8 @@ from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facets import Status
+from hub.incoming import SUBJECT_ID
 from hub.order_rows import NoSuchOrder
-from hub.orders import ORDER_ID
 from hub.payments import NextAction
 from hub.tables import OrderRow
 
@@ -129,6 +129,6 @@ def _place_of(cursor: str) -> tuple[datetime, str]:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadCursor from None
-    if moment.utcoffset() != timedelta(0) or re.fullmatch(ORDER_ID, order_id) is None:
+    if moment.utcoffset() != timedelta(0) or re.fullmatch(SUBJECT_ID, order_id) is None:
         raise BadCursor
     return moment, order_id

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 
 from hub.facts import Delivered, Fact, Packed, PickedUp, Returned
-from hub.orders import ORDER_ID
+from hub.incoming import SUBJECT_ID
 from hub.readings.news import Address, Foreign, News
 from hub.readings.registry import reads
 
@@ -19,7 +19,7 @@ PROVIDER = "custom"
 
 
 class _Data(Foreign):
-    orderId: Annotated[str, StringConstraints(pattern=ORDER_ID)]  # noqa: N815 - the name on the wire
+    orderId: Annotated[str, StringConstraints(pattern=SUBJECT_ID)]  # noqa: N815 - the name on the wire
 
 
 class _Event(Foreign):

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from deployments.examples import EXAMPLE_ORDER
 from hub.facets import Facets
-from hub.orders import Order, OrderId, OrderRequest, differences
+from hub.incoming import differences
+from hub.orders import Order, OrderId, OrderRequest
 from hub.payments import PaymentRequest
 from tests.unit.bad_orders import BAD_ORDERS, an_order_with
 

@@ -16,7 +16,8 @@ from prefect.states import Failed
 from deployments.examples import EXAMPLE_ORDER
 from hub.errors import Misconfigured, NotSent, OutcomeUnknown, RateLimited, Refused
 from hub.facets import Facets, PaymentFacet
-from hub.orders import ORDER_ID, Order, OrderRequest
+from hub.incoming import SUBJECT_ID
+from hub.orders import Order, OrderRequest
 from tasks.memory import EFFECT_AND_EPOCH, worth_another_transaction, worth_asking_again
 from tasks.timeline import artifact_key
 
@@ -107,7 +108,7 @@ async def test_a_database_that_did_not_answer_is_asked_again(error: Exception) -
     assert await worth_another_transaction(nobody, nobody, state)
 
 
-order_ids = st.from_regex(ORDER_ID.replace("$", r"\Z"), fullmatch=True)
+order_ids = st.from_regex(SUBJECT_ID.replace("$", r"\Z"), fullmatch=True)
 
 
 @given(order_ids)
