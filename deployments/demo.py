@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from deployments import instance
-from deployments.demo_story import Demo, Scene, play
+from deployments.demo_scenes import Demo, Scene, Told
+from deployments.demo_story import play
 from deployments.gateway_client import gateway_client
 from deployments.layout import prepared
 from deployments.sandbox_client import sandbox_client
@@ -72,10 +73,11 @@ async def _connected(facts: dict[str, Any]) -> AsyncIterator[Demo]:
         auth = httpx.BasicAuth(user, password)
     async with (
         gateway_client(facts["gateway_url"], facts["gateway_key"]) as gateway,
+        httpx.AsyncClient(base_url=facts["gateway_url"], timeout=10, trust_env=False) as door,
         sandbox_client(facts["sandbox_url"], facts["sandbox_token"]) as sandbox,
         httpx.AsyncClient(base_url=facts["prefect_api_url"], auth=auth, timeout=30, trust_env=False) as prefect,
     ):
-        yield Demo(gateway, sandbox, prefect)
+        yield Demo(gateway, door, sandbox, prefect)
 
 
 def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> None:
@@ -91,4 +93,13 @@ def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> No
         console.print(f"    {', '.join(ids)}")
         seen = ", ".join(f"{count} {kind}" for kind, count in scene.seen.items()) or "no new effect"
         console.print(f"    the providers saw: {seen}")
+        for line in (*map(_told, scene.told), *scene.notes):
+            console.print(f"    {line}")
     console.print(f"\nIn all, the rehearsal providers counted {', '.join(f'{count} {kind}' for kind, count in effects.items())}.")
+
+
+def _told(told: Told) -> str:
+    calls = "called back once" if told.calls == 1 else f"called back {told.calls} times"
+    return (
+        f"{told.provider} {calls} with {told.kind}: {told.kept} kept, {told.facts} fact ({told.fact}), {told.seconds:.2f} s after the call"
+    )

@@ -34,7 +34,11 @@ class Callback:
 
 @dataclass
 class Delivery:
-    """One request and its repeats; ``numbers`` are those of the callbacks it carries, ``era`` changes when everything is forgotten."""
+    """
+    One request and its repeats; ``numbers`` are those of the callbacks it carries, ``era`` changes when everything is forgotten.
+
+    ``at`` is when the cause was committed, ``sent_at`` when it first went out; both unix seconds.
+    """
 
     id: str
     callbacks: list[Callback]
@@ -42,6 +46,7 @@ class Delivery:
     url: str
     era: int
     at: float = field(default_factory=time.time)
+    sent_at: float | None = None
     state: State = "waiting"
     attempts: int = 0
     status: int | None = None
@@ -67,6 +72,7 @@ class Delivery:
             "events": [callback.identity for callback in self.callbacks],
             "url": self.url,
             "at": iso(self.at),
+            "sentAt": None if self.sent_at is None else iso(self.sent_at),
             "state": self.state,
             "attempts": self.attempts,
             "status": self.status,

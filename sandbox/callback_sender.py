@@ -47,6 +47,7 @@ class Sender:
             _give_up(delivery, f"it could not be signed: {error}")
             return None
         delivery.body, delivery.headers = letter.body.decode(), letter.headers
+        delivery.sent_at = delivery.sent_at or time.time()
         try:
             await self._post(delivery, letter, manner.timeout_seconds)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:

@@ -1,0 +1,93 @@
+"""What a scene of the demo is: an order, what the providers saw of it, and what they called back about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+    from deployments.gateway_client import GatewayClient
+    from deployments.sandbox_client import SandboxClient
+
+CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo works with: the gateway, its door for anybody, the sandbox's control side, and Prefect's API."""
+
+    gateway: GatewayClient
+    door: httpx.AsyncClient
+    sandbox: SandboxClient
+    prefect: httpx.AsyncClient
+
+
+@dataclass(frozen=True)
+class Told:
+    """
+    What a provider called back about, and what came of it.
+
+    ``kept`` of the ``calls`` were new to the hub; ``facts`` were recorded. ``seconds`` is from the first call to the fact.
+    """
+
+    provider: str
+    kind: str
+    calls: int
+    kept: int
+    fact: str
+    facts: int
+    seconds: float
+
+
+@dataclass
+class Scene:
+    """One thing shown: what the providers did in it (``seen``), what they called back about (``told``), and what else to say."""
+
+    what: str
+    view: dict[str, Any]
+    seen: Counter[str]
+    ok: bool
+    references: dict[str, str] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        known = {"what": self.what, "orderId": self.view["orderId"], "ok": self.ok, "effects": dict(self.seen)}
+        return known | {"webhooks": [asdict(told) for told in self.told], "notes": self.notes}
+
+
+@dataclass
+class Outcome:
+    """All scenes, and what the providers counted."""
+
+    scenes: list[Scene]
+    effects: Counter[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every scene went as it should."""
+        return all(scene.ok for scene in self.scenes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome as one JSON object."""
+        orders = {scene.view["orderId"]: {**scene.view, "references": scene.references} for scene in self.scenes}
+        return {"orders": orders, "effects": dict(self.effects), "scenes": [scene.as_json() for scene in self.scenes], "ok": self.ok}
+
+
+async def count_effects(demo: Demo, order_id: str) -> Counter[str]:
+    """Return how often the providers did what for the order so far."""
+    return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await demo.sandbox.effects(order_id))
+
+
+async def scene_of(
+    demo: Demo, what: str, view: dict[str, Any], *, expected: Counter[str], status: str, before: Counter[str] | None = None
+) -> Scene:
+    """Return the scene: it is as it should be when the order has this status, and the providers saw nothing but ``expected``."""
+    effects = await demo.sandbox.effects(view["orderId"])
+    seen = Counter(f"{effect['provider']}.{effect['kind']}" for effect in effects) - (before or Counter())
+    references = {f"{effect['provider']}.{effect['kind']}": effect["id"] for effect in effects}
+    return Scene(what, view, seen, ok=view["status"] == status and seen == expected, references=references)
