@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.inbox import drain_inbox
+from tasks.inbox import drain_inbox, forget_old_content
 from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_what_is_due
 
 
@@ -14,12 +14,18 @@ async def sweep() -> Swept:
     Find whatever was lost and start it again. Safe at any time, also twice at once.
 
     Runs that died are cleared away, notices whose nudge was lost are handled, attention is called for where nothing else helps, payments
-    that nobody finishes are called off, and what is due is started.
+    that nobody finishes are called off, what is due is started, and what is in old notices is forgotten.
     """
     crashed = await clear_dead_runs()
     drained = await drain_inbox()
     attention = await call_for_attention()
     expired = await expire_unfinished_payments()
+    started = await start_what_is_due()
     return Swept(
-        crashed=crashed, notices=sum(drained.notices.values()), started=await start_what_is_due(), attention=attention, expired=expired
+        crashed=crashed,
+        notices=sum(drained.notices.values()),
+        started=started,
+        attention=attention,
+        expired=expired,
+        cleared=await forget_old_content(),
     )

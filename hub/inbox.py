@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, exists, func, text
+from sqlalchemy import Double, bindparam, exists, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
 from sqlmodel import col, select
 
 from hub.database import engine, transaction
 from hub.inbox_tables import NoticeRow
 from hub.notices import Notice, NoticeState
+from hub.settings import settings
 from hub.values import Frozen
+
+CLEARED_AT_ONCE = 5000
+"""More wait for the next sweep, so that no transaction is long."""
+DAY_SECONDS = 86_400
 
 _KEEP = text(
     """
@@ -28,6 +33,19 @@ _KEEP = text(
     bindparam("contents", type_=ARRAY(BYTEA)),
     bindparam("states", type_=ARRAY(TEXT)),
 )
+
+
+# The states stand in the text, not among the parameters: so PostgreSQL knows that the index `notices_to_clear` has them all.
+_CLEAR = text(
+    """
+    UPDATE notices SET content = NULL WHERE id IN (
+        SELECT id FROM notices
+        WHERE content IS NOT NULL AND state IN ('handled', 'not_for_us')
+        AND handled_at < clock_timestamp() - make_interval(secs => :seconds)
+        ORDER BY handled_at LIMIT :most FOR UPDATE SKIP LOCKED
+    )
+    """
+).bindparams(bindparam("seconds", type_=Double()))
 
 
 class Kept(Frozen):
@@ -60,3 +78,15 @@ async def waiting(up_to: int) -> bool:
     due = exists().where(col(NoticeRow.next_at) <= func.clock_timestamp(), col(NoticeRow.id) <= up_to)
     async with transaction() as session:
         return (await session.exec(select(due))).one()
+
+
+async def clear_old_content(most: int = CLEARED_AT_ONCE) -> int:
+    """
+    Forget what was in notices that were handled, or were not for us, more than ``HUB_NOTICE_CONTENT_DAYS`` ago; return how many.
+
+    Their identity, outcome and subject stay: told again, they are seen before. What failed, is early or is quarantined keeps its content,
+    because a person or a later moment still needs it.
+    """
+    async with transaction() as session:
+        cleared = await session.connection()
+        return (await cleared.execute(_CLEAR, {"seconds": settings().notice_content_days * DAY_SECONDS, "most": most})).rowcount

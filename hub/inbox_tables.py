@@ -23,6 +23,7 @@ class NoticeRow(SQLModel, table=True):
         UniqueConstraint("provider", "event_id", name="notices_once"),
         Index("notices_due", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("notices_early", "waits_for", postgresql_where=text("state = 'early'")),
+        Index("notices_to_clear", "handled_at", postgresql_where=text("content IS NOT NULL AND state IN ('handled', 'not_for_us')")),
         Index("notices_by_subject", "subject_kind", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
     )
 

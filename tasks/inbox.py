@@ -9,6 +9,7 @@ from collections import Counter
 from prefect import get_run_logger, task
 
 from hub.handling import handle_some
+from hub.inbox import clear_old_content
 from hub.policies import INTERNAL
 from hub.values import Frozen
 from tasks.memory import worth_another_transaction
@@ -48,3 +49,12 @@ async def drain_inbox(*, linger_seconds: float = 0, at_most_seconds: float = 10)
     if counts:
         get_run_logger().info("%s; %d runs started", ", ".join(f"{n} {state}" for state, n in counts.items()), started)
     return Drained(notices=dict(counts), started=started)
+
+
+@task(name="forget-old-content", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
+async def forget_old_content() -> int:
+    """Clear what was in notices that were over long ago; returns how many."""
+    cleared = await clear_old_content()
+    if cleared:
+        get_run_logger().info("the content of %d old notices was cleared; that they came stays known", cleared)
+    return cleared

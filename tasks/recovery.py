@@ -26,6 +26,7 @@ class Swept(Frozen):
     started: int
     attention: int
     expired: int
+    cleared: int
 
 
 @task(name="clear-dead-runs", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())

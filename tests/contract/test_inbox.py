@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlmodel import col, select
 
-from hub import inbox_tables  # noqa: F401 - their tables belong to the metadata
-from hub.database import engine
-from hub.inbox import keep, waiting
+from hub.database import engine, transaction
+from hub.inbox import clear_old_content, keep, waiting
+from hub.inbox_tables import NoticeRow
 from hub.notices import Notice
+from hub.subject_rows import database_now
 from hub.tables import metadata
 
 pytestmark = pytest.mark.usefixtures("hub_database")
@@ -54,3 +57,51 @@ async def test_what_is_kept_waits_to_be_handled_and_what_nobody_can_read_does_no
 
     assert await waiting(before.newest)
     assert not await waiting(0)
+
+
+@pytest.mark.parametrize("state", ["handled", "not_for_us"])
+async def test_what_was_in_a_notice_is_forgotten_a_month_after_it_was_over_and_it_is_still_known(state: str) -> None:
+    old, young = a_notice(f"evt_old_{state}"), a_notice(f"evt_young_{state}")
+    await keep([old, young])
+    await over(old, state, days_ago=30.1)
+    await over(young, state, days_ago=29.9)
+
+    assert await clear_old_content() == 1
+
+    assert await content_of(old) is None
+    assert await content_of(young) == young.content
+    assert (await keep([old])).new == frozenset(), "seen before, for ever"
+    assert await content_of(old) is None
+
+
+@pytest.mark.parametrize("state", ["failed", "quarantined"])
+async def test_what_a_person_still_has_to_look_at_keeps_its_content_however_old_it_is(state: str) -> None:
+    notice = a_notice(f"evt_{state}")
+    await keep([notice])
+    await over(notice, state, days_ago=400)
+
+    await clear_old_content()
+
+    assert await content_of(notice) == notice.content
+
+
+async def test_old_content_goes_in_portions() -> None:
+    notices = [a_notice(f"evt_portion_{number}") for number in range(5)]
+    await keep(notices)
+    for notice in notices:
+        await over(notice, "handled", days_ago=31)
+
+    assert [await clear_old_content(most=3) for _ in range(3)] == [3, 2, 0]
+
+
+async def over(notice: Notice, state: str, *, days_ago: float) -> None:
+    """The notice came to its end so many days ago."""
+    async with transaction() as session:
+        row = (await session.exec(select(NoticeRow).where(col(NoticeRow.event_id) == notice.event_id))).one()
+        row.state, row.next_at = state, None
+        row.handled_at = await database_now(session) - timedelta(days=days_ago)
+
+
+async def content_of(notice: Notice) -> bytes | None:
+    async with transaction() as session:
+        return (await session.exec(select(NoticeRow.content).where(col(NoticeRow.event_id) == notice.event_id))).one()
