@@ -170,7 +170,8 @@ async def _write(
         reason = f"{row.provider} did {row.action!r} twice: {row.reference} and {outcome.reference}"
         await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
         return
-    if row.state in (EffectState.DONE, EffectState.UNDONE):
+    late = row.state == EffectState.REFUSED and outcome.state == EffectState.PENDING  # the no came by webhook, after this answer was given
+    if late or row.state in (EffectState.DONE, EffectState.UNDONE):
         return
     row.state, row.reference, row.code, row.resume_at = outcome.state, outcome.reference, outcome.code, None
     row.result = result.model_dump(mode="json")
