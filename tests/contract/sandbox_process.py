@@ -119,7 +119,11 @@ class SandboxControl:
 
     async def in_flight(self, provider: str | None = None, operation: str | None = None) -> int:
         """How many requests are inside the handler now."""
-        return int((await self._get("in-flight", provider=provider, operation=operation))["count"])
+        return len(await self.inside(provider, operation))
+
+    async def inside(self, provider: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
+        """The requests inside the handler now: whom they are about (``subject``), and whether their work is done (``worked``)."""
+        return list((await self._get("in-flight", provider=provider, operation=operation))["requests"])
 
     async def until_in_flight(
         self, provider: str, operation: str, *, count: int = 1, worked: bool | None = None, seconds: float = 10
@@ -127,7 +131,7 @@ class SandboxControl:
         """Return once ``count`` requests are inside; with ``worked`` only those whose work is done (True) or not yet (False)."""
         deadline = time.monotonic() + seconds
         while True:
-            inside = (await self._get("in-flight", provider=provider, operation=operation))["requests"]
+            inside = await self.inside(provider, operation)
             if len([one for one in inside if worked in {None, one["worked"]}]) >= count:
                 return
             if time.monotonic() > deadline:
