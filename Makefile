@@ -19,7 +19,7 @@ test: $(STAMP) ## run every test
 check: $(STAMP) ## lint, types, and the tests that need nothing
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit
 
-bench: $(STAMP) ## measure the hub beside the stock worker and the bare calls; about 20 minutes
+bench: $(STAMP) ## measure the hub beside the stock worker and the bare calls; about 25 minutes
 	@$(BIN)/python -m benchmarks
 
 lock: ## make requirements.lock anew from pyproject.toml; needs uv

@@ -44,7 +44,7 @@ def measure(parts: Collection[str], *, quick: bool) -> kept.Results:
 def main() -> int:
     """Measure, then write the tables and the picture; 1 when there is no picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--quick", action="store_true", help="small numbers, about three minutes; shows that everything works")
+    parser.add_argument("--quick", action="store_true", help="small numbers, about four minutes; shows that everything works")
     parser.add_argument("--draw", action="store_true", help="only write the tables and the picture of the last run anew")
     what = ", ".join(f"{name} ({meaning})" for name, meaning in PARTS.items())
     parser.add_argument("--only", choices=PARTS, nargs="+", metavar="PART", help=f"show these parts and write nothing: {what}")

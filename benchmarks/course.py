@@ -19,11 +19,12 @@ import prefect
 
 from benchmarks.doors import doors_of
 from benchmarks.measuring import Measuring, is_complete
-from benchmarks.plan import BULK_RUNS, IDLE, MANY, MEMORY, ONE, START, STOCK_LATENCY, TROUBLE, Plan
+from benchmarks.plan import BULK_RUNS, IDLE, MANY, MEMORY, ONE, START, STOCK_LATENCY, TROUBLE, WEBHOOKS, Plan
 from benchmarks.results import HUB, NO_TASK, SIX_TASKS, STOCK, STOCK_NAMED, Results
 from benchmarks.stock_worker import COMMAND_NAMED, stock_worker
 from benchmarks.troubles import Troubles
 from benchmarks.usage import busy_seconds, cpu_seconds, used_since
+from benchmarks.webhooks import measure_webhooks
 from deployments.layout import POOL, QUEUE
 from deployments.stack import Stack, local_stack
 from deployments.supervisor import Say
@@ -77,6 +78,8 @@ async def _measure(measuring: Measuring, parts: Collection[str]) -> None:
         await _many_orders(measuring, ours)
     if TROUBLE in parts:
         await Troubles(stack, doors, measuring.plan, results, measuring.say).all()
+    if WEBHOOKS in parts:
+        await measure_webhooks(measuring)
     results.effects = _counted(await doors.effects_by_subject())
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.plan import DEFAULT, STOCK_LATENCY
 from benchmarks.results import (
+    BARE_DOOR,
     BULK,
+    DOOR,
     FLOOR,
     FLOOR_BULK,
     GATEWAY,
@@ -16,6 +19,7 @@ from benchmarks.results import (
     SIX_TASKS,
     STOCK,
     STOCK_NAMED,
+    Accepted,
     Many,
     Results,
     p95,
@@ -59,6 +63,8 @@ def tables(results: Results) -> str:
         _spent(results),
         _cpu(results),
         _memory(results),
+        _accepted(results),
+        _applied(results),
         _troubles(results),
         _starts(results),
     ]
@@ -176,6 +182,36 @@ def _memory(results: Results) -> str:
         cells = (f"{last[role] / first[role] - 1:+.0%}" for role in roles)
         rows.append(("growth", f"from {settled[0].orders} to {settled[-1].orders} orders", *cells, f"{whole - 1:+.1%}"))
     return "### Memory\n\nMegabytes; shared pages count once.\n\n" + _table(["orders", "after", *roles, "all"], rows)
+
+
+def _accepted(results: Results) -> str:
+    rows = []
+    for worker_runs, when in ((False, "worker stopped"), (True, "worker handles them")):
+        bare, ours = ([one for one in results.accepted if (one.who, one.worker_runs) == (who, worker_runs)] for who in (BARE_DOOR, DOOR))
+        for who, rounds in ((BARE_DOOR, bare), (DOOR, ours)):
+            if rounds:
+                ratio = statistics.median(one.rate / beside.rate for one, beside in zip(rounds, bare, strict=True))
+                rows.append((f"{who}, {when}", *_crowd(rounds), f"{ratio:.2f}"))
+    head = ["50 connections", "accepted a second", "median, ms", "p99 of the worst round, ms", "longest, ms", "of the bare rate"]
+    handled = f"\n\nWhat was kept while there was no worker was then handled at {results.handled_a_second:.0f} a second."
+    return "### Webhooks accepted\n\n" + _table(head, rows) + handled if rows else ""
+
+
+def _crowd(rounds: list[Accepted]) -> tuple[str, ...]:
+    rates = [one.rate for one in rounds]
+    usual = statistics.median(one.median_seconds for one in rounds)
+    worst = (max(one.p99_seconds for one in rounds), max(one.longest_seconds for one in rounds))
+    spread = f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f}, {len(rates)} rounds)"
+    return spread, *(f"{1000 * seconds:.0f}" for seconds in (usual, *worst))
+
+
+def _applied(results: Results) -> str:
+    rows = []
+    for one in results.applied:
+        took = (statistics.median(one.seconds), p95(one.seconds), max(one.seconds))
+        rows.append((one.load, str(len(one.seconds)), *(f"{seconds:.2f}" for seconds in took)))
+    head = ["from a provider's call to its fact applied", "webhooks", "median, s", "p95, s", "longest, s"]
+    return "### Webhooks applied\n\n" + _table(head, rows) if rows else ""
 
 
 def _troubles(results: Results) -> str:

@@ -97,7 +97,7 @@ class Measuring:
         """One run of ``process-orders/hub`` over orders that were placed before: API call → the run is over."""
         await self.doors.set_latency(latency)
         name, orders = f"bulk-{next(self._names)}", self.plan.bulk
-        await self._program("benchmarks.placing", name, str(orders))
+        await self.program("benchmarks.placing", name, str(orders))
         deployment = str((await self.doors.deployment("process-orders/hub"))["id"])
         order_ids = [f"{name}-{number}" for number in range(1, orders + 1)]
 
@@ -160,9 +160,9 @@ class Measuring:
     async def _floor(self, orders: int, *, at_once: int) -> floor.Outcome:
         keys = secret_files.rehearsal_keys(self.stack.home)
         job = floor.Job(self.stack.layout.sandbox_url, keys, f"floor-{next(self._names)}", orders, at_once)
-        return floor.Outcome(**json.loads(await self._program("benchmarks.floor", given=job.as_json())))
+        return floor.Outcome(**json.loads(await self.program("benchmarks.floor", given=job.as_json())))
 
-    async def _program(self, module: str, *arguments: str, given: bytes = b"") -> bytes:
+    async def program(self, module: str, *arguments: str, given: bytes = b"") -> bytes:
         """What a module prints that runs as a program of its own beside the stack, and ends with it."""
         pipe = asyncio.subprocess.PIPE
         environment = self.stack.layout.role_environment(self.stack.databases)

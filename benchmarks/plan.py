@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 START, IDLE, ONE, MANY, BULK_RUNS, MEMORY, TROUBLE = "start", "idle", "one", "many", "bulk", "memory", "trouble"
+WEBHOOKS = "webhooks"
 PARTS = {
     START: "the start on an empty folder",
     IDLE: "what the stack uses at rest",
@@ -13,6 +14,7 @@ PARTS = {
     BULK_RUNS: "many orders in one run",
     MEMORY: "memory until enough orders were processed",
     TROUBLE: "cancelled and killed, and flows that raise, block or leak",
+    WEBHOOKS: "webhooks accepted, beside an endpoint that only inserts a row; and how soon their facts are applied",
 }
 """What can be measured by itself."""
 
@@ -31,7 +33,8 @@ class Plan:
     first ``stock_rounds`` of them at 0 ms, and in ``stock_rounds_elsewhere`` at the others. ``bursts`` are the latencies at which many
     orders are measured beside `STOCK_LATENCY`, ``bulks`` those of bulk runs. ``cancels`` runs
     are cancelled, the worker is killed with ``kill_orders`` in flight, and orders come in for ``beside_seconds`` at least beside a flow
-    that behaves badly. ``limit_seconds`` ends whatever takes longer.
+    that behaves badly. ``accept_webhooks`` are accepted ``accept_rounds`` times, with and without a worker, beside the bare endpoint;
+    ``light_webhooks`` come one at a time, others ``flow_rate`` a second for ``flow_seconds``. ``limit_seconds`` ends whatever takes longer.
     """
 
     name: str
@@ -48,6 +51,11 @@ class Plan:
     cancels: int
     kill_orders: int
     beside_seconds: float
+    accept_rounds: int
+    accept_webhooks: int
+    light_webhooks: int
+    flow_rate: float
+    flow_seconds: float
     limit_seconds: float
 
 
@@ -66,6 +74,11 @@ WHOLE = Plan(
     cancels=3,
     kill_orders=50,
     beside_seconds=10,
+    accept_rounds=5,
+    accept_webhooks=6000,
+    light_webhooks=40,
+    flow_rate=20,
+    flow_seconds=20,
     limit_seconds=300,
 )
 QUICK = Plan(
@@ -83,5 +96,10 @@ QUICK = Plan(
     cancels=1,
     kill_orders=20,
     beside_seconds=4,
+    accept_rounds=2,
+    accept_webhooks=2000,
+    light_webhooks=6,
+    flow_rate=20,
+    flow_seconds=4,
     limit_seconds=120,
 )

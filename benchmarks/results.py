@@ -13,6 +13,8 @@ HUB, GATEWAY, FLOOR = "hub", "gateway", "floor"
 STOCK, STOCK_NAMED = "stock", "stock, command named"
 NO_TASK, SIX_TASKS = "empty flow", "empty flow, six tasks"
 BULK, FLOOR_BULK = "hub, bulk run", "floor, as the bulk run"
+DOOR, BARE_DOOR = "the hub's door", "bare endpoint"
+ONE_AT_A_TIME, FLOW = "one at a time", "in a steady flow"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,26 @@ class Finding:
     unit: str
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """A crowd of webhooks at one door: how many it accepted a second, and how long the answers took."""
+
+    who: str
+    worker_runs: bool
+    rate: float
+    median_seconds: float
+    p99_seconds: float
+    longest_seconds: float
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How long it took from each provider's call until the database showed its fact."""
+
+    load: str
+    seconds: list[float]
+
+
 @dataclass
 class Results:
     """One run of the benchmark."""
@@ -79,6 +101,9 @@ class Results:
     many: list[Many] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    applied: list[Applied] = field(default_factory=list)
+    handled_a_second: float = 0
     effects: dict[str, int] = field(default_factory=dict)
     orders: int = 0
     news: list[str] = field(default_factory=list)
@@ -124,4 +149,6 @@ def read(path: Path) -> Results:
     raw["many"] = [Many(**one) for one in raw["many"]]
     raw["memory"] = [Memory(**one) for one in raw["memory"]]
     raw["findings"] = [Finding(**one) for one in raw.get("findings", [])]
+    raw["accepted"] = [Accepted(**one) for one in raw.get("accepted", [])]
+    raw["applied"] = [Applied(**one) for one in raw.get("applied", [])]
     return Results(**raw)

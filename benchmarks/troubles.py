@@ -12,9 +12,9 @@ from typing import Any
 
 import asyncpg
 import psutil  # type: ignore[import-untyped]  # it ships no types
-from sqlalchemy import make_url
 
 from benchmarks.doors import Doors
+from benchmarks.inbox import address_of
 from benchmarks.measuring import is_complete
 from benchmarks.plan import Plan
 from benchmarks.results import Finding, Results
@@ -200,8 +200,7 @@ class Troubles:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _open_calls(self, names: str) -> int:
-        url = make_url(self._stack.databases.hub)
-        connection = await asyncpg.connect(host=url.query["host"], user=url.username, database=url.database)
+        connection = await asyncpg.connect(**address_of(self._stack.databases.hub))
         try:
             return int(
                 await connection.fetchval("SELECT count(*) FROM attempts WHERE ended_at IS NULL AND effect_key LIKE $1", f"order:{names}%")
