@@ -52,7 +52,10 @@ class Seeker:
             pause_seconds = QUICK_SECONDS if found else min(pause_seconds * 2, self._settings.idle_seconds)
             await asyncio.sleep(QUICK_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hands.news.wait(), min(pause_seconds, self._next_due_in()))
+                # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the news. A worker went on seeking
+                # after SIGTERM and was killed 18 s later.
+                async with asyncio.timeout(min(pause_seconds, self._next_due_in())):
+                    await self._hands.news.wait()
                 pause_seconds = QUICK_SECONDS
 
     async def look(self) -> int:
