@@ -17,6 +17,8 @@ from rich.table import Table
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
 from deployments.problems import Problem
+from deployments.request_files import read_request
+from deployments.telling_stories import tell
 from hub.money import Money
 
 order = App(name="order", help="One order: place, show, explain, retry.")
@@ -37,7 +39,7 @@ async def place(order_id: str, *, file: Path | None = None, payment_method: str 
         payment_method: Pay with this instead, e.g. pm_card_chargeDeclined.
         wait: Stay until the order rests.
     """
-    body = dict(EXAMPLE_ORDER) if file is None else _read(file)
+    body = dict(EXAMPLE_ORDER) if file is None else read_request(file)
     if payment_method is not None:
         body["paymentMethod"] = payment_method
     async with gateway_client() as gateway:
@@ -83,13 +85,7 @@ async def explain(order_id: str, *, as_json: Annotated[bool, Parameter(name="--j
     if as_json:
         sys.stdout.write(json.dumps(story, indent=2) + "\n")
         return
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]{order_id}[/] is [bold]{view['status']}[/]: {view['message']}")
-    for event in story:
-        moment = datetime.fromisoformat(event["at"]).astimezone()
-        console.print(
-            f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}  {event['about']:<6}  [bold]{event['what']}[/]  {event['detail']}"
-        )
+    tell(order_id, view["status"], view["message"], story)
 
 
 @order.command
@@ -150,16 +146,6 @@ async def settled(gateway: GatewayClient, order_id: str, *, within_seconds: floa
 
 
 CREATED = 201
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        body = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text())
-    except (OSError, ValueError) as error:
-        raise Problem(f"{file} is not a readable JSON file: {error}") from error
-    if not isinstance(body, dict):
-        raise Problem(f"{file} holds no JSON object; see `hub order place --help`")
-    return body
 
 
 def _say(what: str, view: dict[str, Any]) -> None:

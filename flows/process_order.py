@@ -45,7 +45,7 @@ async def process_order(
         attempt: After a failed payment, the number of the next attempt: one above the last.
     """
     async with claimed(order_id, order, attempt) as held:
-        await go_on(held.order)
+        await go_on(held.subject)
     return await held.ending()  # type: ignore[return-value]  # Prefect takes the result out of the state
 
 

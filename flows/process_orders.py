@@ -43,7 +43,7 @@ async def one(order_id: str) -> OrderOutcome:
     """Process one order, and say what came of it."""
     try:
         async with claimed(order_id) as held:
-            await go_on(held.order)
+            await go_on(held.subject)
     except NoSuchOrder as error:
         return OrderOutcome(order_id=order_id, status="not found", message=str(error), well=False)
     result, stopped = await held.result(), held.stopped

@@ -28,3 +28,5 @@ def _unauthorised(why: str) -> HTTPException:
 
 MAY_READ = Security(_opened, scopes=["orders:read"])
 MAY_WRITE = Security(_opened, scopes=["orders:write"])
+MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
+MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])

@@ -1,4 +1,4 @@
-"""The gateway's applications, for orders and for webhooks: their routes, their errors, and what they open and close."""
+"""The gateway's applications, for orders and sign-ups and for webhooks: their routes, their errors, and what they open and close."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import health, orders
+from gateway import health, orders, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from gateway.webhooks import PATH, Door
 from hub.database import engine
+from hub.enrolling import AliasInLiveMode, SignupDiffers
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
 from hub.order_rows import NoSuchOrder
 from hub.per_loop import close_all
 from hub.settings import settings
+from hub.signup_rows import NoSuchSignup
 from hub.views import BadCursor
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=BODY_LIMIT_BYTES)
     if with_orders:
         app.include_router(orders.router)
+        app.include_router(signups.router)
     app.include_router(health.router)
     app.exception_handler(RequestValidationError)(invalid)
     for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -83,6 +86,9 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         (OrderDiffers, status.HTTP_409_CONFLICT),
         (NoNewAttempt, status.HTTP_409_CONFLICT),
         (NothingToResume, status.HTTP_409_CONFLICT),
+        (NoSuchSignup, status.HTTP_404_NOT_FOUND),
+        (SignupDiffers, status.HTTP_409_CONFLICT),
+        (AliasInLiveMode, status.HTTP_422_UNPROCESSABLE_CONTENT),
         (PaymentMethodMissing, status.HTTP_422_UNPROCESSABLE_CONTENT),
         (BadCursor, status.HTTP_422_UNPROCESSABLE_CONTENT),
     ):
@@ -93,7 +99,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
 def _answering(code: int) -> Any:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         del request
-        differs = {"differs": error.paths} if isinstance(error, OrderDiffers) else {}
+        differs = {"differs": error.paths} if isinstance(error, OrderDiffers | SignupDiffers) else {}
         return JSONResponse({"detail": str(error), **differs}, status_code=code)
 
     return answer

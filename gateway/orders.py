@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from blocks.process_server import start_subject_run
 from gateway.access import MAY_READ, MAY_WRITE
-from hub.due import next_run_key
+from gateway.starting import start
 from hub.facets import Status
 from hub.incoming import PaymentMethod
 from hub.intake import go_on, place, raise_attempt
@@ -19,7 +17,6 @@ from hub.orders import OrderId, OrderRequest
 from hub.story import Event, story_of
 from hub.views import OrderPage, OrderView, list_orders, view_order
 
-log = logging.getLogger(__name__)
 router = APIRouter(prefix="/orders", tags=["orders"])
 
 
@@ -37,7 +34,7 @@ async def put_order(order_id: OrderId, order: OrderRequest, response: Response, 
     """Keep the order and start its process: 201 when it is new, 200 when the same came before, 409 when the id has other content."""
     placed = await place(order_id, order)
     response.status_code = status.HTTP_201_CREATED if placed.new else status.HTTP_200_OK
-    later.add_task(_start, order_id)
+    later.add_task(start, "order", order_id)
     return await view_order(order_id)
 
 
@@ -64,7 +61,7 @@ async def get_timeline(order_id: OrderId) -> list[Event]:
 async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: BackgroundTasks) -> OrderView:
     """Start a new attempt after a failed payment; the same number again gives the same answer."""
     await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
-    later.add_task(_start, order_id)
+    later.add_task(start, "order", order_id)
     return await view_order(order_id)
 
 
@@ -72,14 +69,5 @@ async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: Backgro
 async def post_resume(order_id: OrderId, later: BackgroundTasks) -> OrderView:
     """Let an order that is parked or needed attention go on now, at a person's word; its attempt stays."""
     await go_on(order_id)
-    later.add_task(_start, order_id)
+    later.add_task(start, "order", order_id)
     return await view_order(order_id)
-
-
-async def _start(order_id: str) -> None:
-    """Start the process of an order that is due. When Prefect does not answer, the sweep does it: the order is kept and due."""
-    try:
-        if (key := await next_run_key(order_id)) is not None:
-            await start_subject_run("order", order_id, key)
-    except Exception as error:  # noqa: BLE001 - the row is the truth; a run that did not start costs latency, never an order
-        log.warning("order %s is kept, but its run was not started (%s); the sweep will", order_id, type(error).__name__)

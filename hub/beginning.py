@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -86,6 +86,11 @@ class Wait:
     why: str
 
 
+@dataclass(frozen=True)
+class NotDone:
+    """It surely did not happen, and nobody is going to ask for it."""
+
+
 async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
     """
     Decide what to do about ``effect`` now, and commit the decision.
@@ -96,9 +101,28 @@ async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
         Parked: The provider's gate is closed, or the step's budget is spent.
         LeaseLost: Not this run's to decide, or the subject has moved on.
     """
+    decided = await _decided(effect, terms, may_ask=True)
+    if isinstance(decided, NotDone):
+        raise TypeError("who may ask is told to")
+    return decided
+
+
+async def begin_to_find_out(effect: Effect, terms: Terms) -> Known | Look | Wait | NotDone:
+    """
+    Decide like ``begin`` how to learn what came of ``effect``, but never to ask for it: no attempt is committed. Raises like ``begin``.
+
+    Also where the provider keeps keys: a repeat under the key would do what was not done.
+    """
+    decided = await _decided(effect, replace(terms, keeps_keys=False), may_ask=False)
+    if isinstance(decided, Ask):
+        raise TypeError("nobody may ask")
+    return decided
+
+
+async def _decided(effect: Effect, terms: Terms, *, may_ask: bool) -> Ask | Known | Look | Wait | NotDone:
     try:
         async with transaction() as session:
-            return await _decide(session, effect, terms)
+            return await _decide(session, effect, terms, may_ask=may_ask)
     except _AfterCommit as decided:
         raise decided.error from None
 
@@ -109,7 +133,7 @@ class _AfterCommit(Exception):
         self.error = error
 
 
-async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
+async def _decide(session: AsyncSession, effect: Effect, terms: Terms, *, may_ask: bool) -> Ask | Known | Look | Wait | NotDone:
     subject, now = await locked(session, effect.subject_id, effect.subject_kind)
     _check(subject, effect, now)
     row, gate = await _effect_row(session, effect)
@@ -120,6 +144,8 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
         return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
     if not effect.what.permits(kind_of(subject).facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
+    if row is None and not may_ask:
+        return NotDone()
     send_by = now + timedelta(seconds=settings().send_window_seconds)
     settles_at = send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds)
     if row is None and closed_until(gate, now) is None:
@@ -129,6 +155,8 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms) -> Ask | 
     calls = await _open_calls(session, row)
     if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
         return decided
+    if not may_ask:
+        return NotDone()
     if row.useful_until is not None and now > row.useful_until:
         row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
         await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))

@@ -20,6 +20,7 @@ from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.progress import attention_for
 from hub.subject_rows import database_now, record
+from hub.subjects import Subject
 from hub.tables import FactRow
 from hub.values import Frozen
 
@@ -67,12 +68,12 @@ async def need_attention(order: Order, reason: str) -> None:
         await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="undo")
 
 
-async def attention_call(order: Order) -> AttentionCall | None:
-    """Return what the order needs attention for, or None when it needs none."""
+async def attention_call(subject: Subject) -> AttentionCall | None:
+    """Return what the subject needs attention for, or None when it needs none."""
     async with transaction() as session:
-        if (await hold(session, order)).attention is None:
+        if (await hold(session, subject)).attention is None:
             return None
-        mine = (col(FactRow.subject_kind) == order.kind, col(FactRow.subject_id) == order.id)
+        mine = (col(FactRow.subject_kind) == subject.kind, col(FactRow.subject_id) == subject.id)
         for row in await session.exec(select(FactRow).where(*mine).order_by(col(FactRow.id).desc())):
             if (reason := attention_for(_FACT.validate_python(row.data))) is not None:
                 return AttentionCall(number=row.id, reason=reason)

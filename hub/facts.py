@@ -1,5 +1,5 @@
 """
-What has happened to an order, in our words. What it means to the order's facets stands in ``hub.progress``.
+What has happened to an order or a sign-up, in our words. What it means to the facets stands in ``hub.progress`` and ``hub.signup_rows``.
 
 A fact is recorded once: ``told_apart_by`` names what tells two facts of the same kind apart (a refund id, an attempt number), and a second
 one with the same identity is nothing new. Nothing personal is in a fact: no mail address, no phone number, no customer's name.
@@ -26,6 +26,15 @@ from hub.payment_facts import (
     RefundPending,
     RefundSettled,
 )
+from hub.signup_facts import (
+    NotificationAccepted,
+    NotificationRefused,
+    ProfileCreated,
+    ProfileRefused,
+    ProfileRemoved,
+    Recorded,
+    StepMissed,
+)
 from hub.values import Frozen
 
 __all__ = [
@@ -43,6 +52,8 @@ __all__ = [
     "LabelRefused",
     "LabelVoided",
     "MessageMoved",
+    "NotificationAccepted",
+    "NotificationRefused",
     "Packed",
     "PaymentCanceled",
     "PaymentFailed",
@@ -50,11 +61,16 @@ __all__ = [
     "PaymentSettled",
     "PaymentWaits",
     "PickedUp",
+    "ProfileCreated",
+    "ProfileRefused",
+    "ProfileRemoved",
+    "Recorded",
     "RefundFailed",
     "RefundPending",
     "RefundSettled",
     "RefundedInAll",
     "Returned",
+    "StepMissed",
     "StockReleased",
     "StockReserved",
     "StockShort",
@@ -163,6 +179,13 @@ Fact = Annotated[
         | UndoBegun
         | UndoFinished
         | AttentionNeeded
+        | ProfileCreated
+        | ProfileRefused
+        | ProfileRemoved
+        | NotificationAccepted
+        | NotificationRefused
+        | StepMissed
+        | Recorded
     ),
     Field(discriminator="kind"),
 ]

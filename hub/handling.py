@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import func, tuple_
@@ -22,6 +22,7 @@ from sqlmodel import col, select
 from hub.applying import Contradiction, apply
 from hub.database import transaction
 from hub.inbox_tables import NoticeRow
+from hub.kinds import KINDS
 from hub.notices import NoticeState
 from hub.policies import EARLY_AT_MOST_SECONDS, NOTICE
 from hub.readings import Address, News, Reference, Unreadable, reading_of
@@ -111,13 +112,13 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
         else:
             meant.append((row, news))
     addresses = await _addresses(session, [news for _, news in meant])
-    orders = await _lock(session, {address.subject_id for address in addresses.values() if _is_ours(address, hub_id)})
+    subjects = await _lock(session, {_subject_of(address) for address in addresses.values() if _is_ours(address, hub_id)})
     effects = await _effects(session, {address.effect_key for address in addresses.values() if address.step is not None})
     for row, news in sorted(meant, key=lambda pair: pair[0].id):
         address = addresses.get(news.about)
         if address is not None and not address.belongs_to(hub_id):
             _end(row, NoticeState.NOT_FOR_US, "another hub shares this account", now)
-        elif address is None or (subject := orders.get(address.subject_id)) is None or address.subject_kind != "order":
+        elif address is None or (subject := subjects.get(_subject_of(address))) is None:
             _is_early(row, news.about if address is None else address, now)
         else:
             row.subject_kind, row.subject_id = address.subject_kind, address.subject_id
@@ -171,7 +172,11 @@ def _is_early(row: NoticeRow, about: Address | Reference, now: datetime) -> None
 
 
 def _is_ours(address: Address, hub_id: UUID) -> bool:
-    return address.subject_kind == "order" and address.belongs_to(hub_id)
+    return address.subject_kind in KINDS and address.belongs_to(hub_id)
+
+
+def _subject_of(address: Address) -> tuple[str, str]:
+    return address.subject_kind, address.subject_id
 
 
 async def _addresses(session: AsyncSession, news: Sequence[News]) -> dict[Address | Reference, Address]:
@@ -199,10 +204,14 @@ async def _addresses(session: AsyncSession, news: Sequence[News]) -> dict[Addres
     return found
 
 
-async def _lock(session: AsyncSession, order_ids: set[str]) -> dict[str, OrderRow]:
-    """Lock the orders, always in the same order, so that two who handle at once never wait for each other in a ring."""
-    rows = select(OrderRow).where(col(OrderRow.id).in_(order_ids)).order_by(col(OrderRow.id)).with_for_update()
-    return {row.id: row for row in await session.exec(rows)} if order_ids else {}
+async def _lock(session: AsyncSession, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """Lock the subjects, always in the same order, so that two who handle at once never wait for each other in a ring."""
+    locked: dict[tuple[str, str], Any] = {}
+    for name, kind in sorted(KINDS.items()):
+        if ids := {subject_id for of_kind, subject_id in wanted if of_kind == name}:
+            rows = select(kind.row).where(col(kind.row.id).in_(ids)).order_by(col(kind.row.id)).with_for_update()
+            locked |= {(name, row.id): row for row in await session.exec(rows)}
+    return locked
 
 
 async def _effects(session: AsyncSession, keys: set[str]) -> dict[str, EffectRow]:

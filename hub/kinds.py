@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, true
 from sqlmodel import col, select
 
-from hub import order_rows
+from hub import order_rows, signup_rows
+from hub.signup_tables import SignupRow
 from hub.tables import HubIdentity, OrderRow, SubjectColumns
 
 if TYPE_CHECKING:
@@ -60,7 +61,17 @@ ORDER = Kind(
     snapshot=order_rows.snapshot,
     missing=order_rows.NoSuchOrder,
 )
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER,)}
+SIGNUP = Kind(
+    name="signup",
+    row=SignupRow,
+    flow="register-user",
+    parameter="signup_id",
+    facets_of=signup_rows.facets_of,
+    move=signup_rows.move,
+    snapshot=signup_rows.snapshot,
+    missing=signup_rows.NoSuchSignup,
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, SIGNUP)}
 _BY_ROW = {kind.row: kind for kind in KINDS.values()}
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hub.beginning import Ask, Known, Look, Wait, begin
+from hub.beginning import Ask, Known, Look, NotDone, Wait, begin, begin_to_find_out
 from hub.database import unhurried
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
@@ -56,6 +56,26 @@ async def once(effect: Effect, *, terms: Terms, call: Call[Result], find: Find[R
                 outcome = await _ask(effect, ask, call, begun_at)
                 if outcome is not None:
                     return outcome
+            case Look() as look:
+                outcome = await _look(effect, look, find)
+                if outcome is not None:
+                    return outcome
+
+
+async def find_out(effect: Effect, *, terms: Terms, find: Find[Result]) -> Result | None:
+    """
+    Return what came of ``effect`` without ever asking for it; None when it surely did not happen. Raises like ``once``.
+
+    For what is no longer wanted once somebody was told that it had failed.
+    """
+    while True:
+        match await begin_to_find_out(effect, terms):
+            case NotDone():
+                return None
+            case Known(result):
+                return effect.what.result.model_validate(result)  # type: ignore[return-value] # the step's own type
+            case Wait(seconds, why):
+                await _wait(seconds, why)
             case Look() as look:
                 outcome = await _look(effect, look, find)
                 if outcome is not None:

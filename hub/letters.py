@@ -19,14 +19,24 @@ def letter(template: str, subject: str, order: Order, **words: Any) -> Mail:
     """Return the mail that ``template`` makes of ``order``, to its customer."""
     customer = order.request.customer
     words = {"order": order, "customer": customer, "items": order.request.items, "shipping": order.request.shipping, **words}
+    return mail(template, subject, (customer.email, customer.name), order.reference, words)
+
+
+def mail(template: str, subject: str, to: tuple[str, str], reference: dict[str, str], words: dict[str, Any]) -> Mail:
+    """Return the mail that ``template`` makes of ``words``; ``to`` is an address and a name."""
     return Mail(
-        to_email=customer.email,
-        to_name=customer.name,
+        to_email=to[0],
+        to_name=to[1],
         subject=subject,
         text=_templates.get_template(f"{template}.txt").render(words),
         html=_templates.get_template(f"{template}.html").render(words),
-        metadata=order.reference,
+        metadata=reference,
     )
+
+
+def words_of(template: str, **words: Any) -> str:
+    """Return the plain text that ``template`` makes of ``words``."""
+    return _templates.get_template(f"{template}.txt").render(words).strip()
 
 
 def text_instead_of(step: str, order: Order) -> TextRequest | None:

@@ -4,68 +4,25 @@ from __future__ import annotations
 
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
-from hub.facts import (
-    Fact,
-    LabelBought,
-    LabelRefused,
-    PaymentCanceled,
-    PaymentFailed,
-    PaymentProcessing,
-    PaymentSettled,
-    PaymentWaits,
-    RefundFailed,
-    RefundPending,
-    RefundSettled,
-)
+from hub.facts import Fact, LabelBought, LabelRefused, PaymentCanceled
 from hub.messages import PostedMessage, SentMail, SentText, TextRequest
 from hub.parcels import Label, Quote
-from hub.payments import CancelRequest, NextAction, Payment, PaymentStatus, Refund, RefundRequest, RefundStatus
+from hub.payment_meanings import payment_means, payment_refused, refund_means
+from hub.payments import CancelRequest, Payment, PaymentStatus, Refund, RefundRequest
 from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT
 from hub.steps import DAY, HOUR, EffectState, Outcome, Step
-
-
-def _payment_means(attempt: int, payment: Payment) -> Outcome:
-    payment_id = payment.payment_id
-    match payment.status:
-        case PaymentStatus.SUCCEEDED:
-            fact: Fact = PaymentSettled(
-                attempt=attempt, payment_id=payment_id, charge_id=payment.charge_id, amount=payment.amount, currency=payment.currency
-            )
-            return Outcome(EffectState.DONE, payment_id, fact)
-        case PaymentStatus.NEEDS_CUSTOMER:
-            action = payment.next_action or NextAction(type="unknown")
-            return Outcome(EffectState.PENDING, payment_id, PaymentWaits(attempt=attempt, payment_id=payment_id, next_action=action))
-        case PaymentStatus.PROCESSING:
-            return Outcome(EffectState.PENDING, payment_id, PaymentProcessing(attempt=attempt, payment_id=payment_id))
-        case PaymentStatus.CANCELED:
-            fact = PaymentCanceled(attempt=attempt, payment_id=payment_id)
-            return Outcome(EffectState.REFUSED, payment_id, fact, code="canceled")
-        case PaymentStatus.FAILED:
-            fact = PaymentFailed(attempt=attempt, payment_id=payment_id, code="payment_failed")
-            return Outcome(EffectState.REFUSED, payment_id, fact, code="payment_failed")
 
 
 def _cancellation_means(attempt: int, payment: Payment) -> Outcome:
     """The earlier attempt's payment is gone; or it turns out to have succeeded, and then the order is paid and needs no new one."""
     if payment.status is PaymentStatus.CANCELED:
         return Outcome(EffectState.DONE, payment.payment_id, PaymentCanceled(attempt=attempt - 1, payment_id=payment.payment_id))
-    return Outcome(EffectState.DONE, payment.payment_id, _payment_means(attempt, payment).fact)
+    return Outcome(EffectState.DONE, payment.payment_id, payment_means(attempt, payment).fact)
 
 
 def _expiry_means(attempt: int, payment: Payment) -> Outcome:
     """The payment that nobody finished is gone; or it turns out to have moved on, and then it counts."""
-    return Outcome(EffectState.DONE, payment.payment_id, _payment_means(attempt, payment).fact)
-
-
-def _refund_means(attempt: int, refund: Refund) -> Outcome:
-    if refund.status is RefundStatus.SUCCEEDED:
-        settled = RefundSettled(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
-        return Outcome(EffectState.DONE, refund.refund_id, settled)
-    if refund.status is RefundStatus.PENDING:
-        pending = RefundPending(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
-        return Outcome(EffectState.PENDING, refund.refund_id, pending)
-    failed = RefundFailed(attempt=attempt, refund_id=refund.refund_id, code="refund_failed")
-    return Outcome(EffectState.REFUSED, refund.refund_id, failed, code=failed.code)
+    return Outcome(EffectState.DONE, payment.payment_id, payment_means(attempt, payment).fact)
 
 
 def _label_means(_attempt: int, label: Label) -> Outcome:
@@ -86,10 +43,6 @@ def _text_means(_attempt: int, text: SentText) -> Outcome:
 
 def _message_means(_attempt: int, message: PostedMessage) -> Outcome:
     return Outcome(EffectState.DONE, message.timestamp)
-
-
-def _payment_refused(attempt: int, refusal: Refused) -> Fact:
-    return PaymentFailed(attempt=attempt, payment_id=refusal.reference, code=refusal.code)
 
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
@@ -132,9 +85,9 @@ def _has_failed(facets: Facets) -> bool:
 ORDER_STEPS: dict[str, Step] = {
     step.name: step
     for step in (
-        Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, _payment_means, _payment_refused, polled=True),
+        Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, payment_means, payment_refused, polled=True),
         Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_pay, _cancellation_means),
-        Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _may_give_back, _refund_means, polled=True),
+        Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _may_give_back, refund_means, polled=True),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
         Step("mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_labelled, _mail_means, useful_seconds=DAY),
@@ -145,7 +98,7 @@ ORDER_STEPS: dict[str, Step] = {
         Step("delivered-mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_delivered, _mail_means, useful_seconds=DAY),
         Step("attention", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
         Step("late-money", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
-        Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, _refund_means, owed_request=RefundRequest),
+        Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, _expiry_means, owed_request=CancelRequest),
         Step(
             "text",

@@ -117,7 +117,6 @@ class Order(Subject):
     earlier_payment_id: str | None = None
     tracking_number: str | None = None
     next_action: NextAction | None = None
-    message: str = ""
 
     @property
     def title(self) -> str:
@@ -133,6 +132,11 @@ class Order(Subject):
     def status(self) -> Status:
         """How far the order is."""
         return status_of(self.facets)
+
+    @property
+    def state_name(self) -> str:
+        """The status in Prefect's spelling, e.g. ``PaymentFailed``."""
+        return self.status.replace("_", " ").title().replace(" ", "")
 
     @property
     def rests(self) -> bool:

@@ -1,5 +1,5 @@
 """
-What a fact has made necessary for an order beside its ordinary steps.
+What a fact has made necessary for a subject beside its ordinary steps.
 
 Late money goes back, a text follows a mail that bounced, a payment that waited too long is called off. Whoever commits such a fact commits
 the intended effect with it, so that no crash forgets it; the order's next run makes it.
@@ -25,20 +25,20 @@ from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
     from hub.effects import Effect
-    from hub.orders import Order
+    from hub.subjects import Subject
 
 _OPEN = (EffectState.INTENDED, EffectState.PENDING, EffectState.UNKNOWN)
 
 
-async def owed_effects(order: Order) -> list[Effect]:
-    """Return what the order owes, in the order in which it came up, as effects of this run."""
-    if order.epoch == 1:
+async def owed_effects(subject: Subject) -> list[Effect]:
+    """Return what the subject owes, in the order in which it came up, as effects of this run."""
+    if subject.epoch == 1:
         return []  # only somebody else than the running step makes anything owed, and that would have raised the epoch
-    mine = (col(EffectRow.subject_kind) == order.kind, col(EffectRow.subject_id) == order.id, col(EffectRow.state).in_(_OPEN))
+    mine = (col(EffectRow.subject_kind) == subject.kind, col(EffectRow.subject_id) == subject.id, col(EffectRow.state).in_(_OPEN))
     async with transaction() as session:
         rows = list(await session.exec(select(EffectRow).where(*mine).order_by(col(EffectRow.created_at))))
-    known = [(row, step_of(order.kind, row.step).owed_request) for row in rows]
-    return [order.effect(row.step, kind.model_validate(row.request), attempt=row.attempt) for row, kind in known if kind is not None]
+    known = [(row, step_of(subject.kind, row.step).owed_request) for row in rows]
+    return [subject.effect(row.step, kind.model_validate(row.request), attempt=row.attempt) for row, kind in known if kind is not None]
 
 
 async def expire_payments() -> list[str]:

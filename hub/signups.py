@@ -24,7 +24,7 @@ from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incomin
 from hub.message_facts import Delivery
 from hub.messages import E164
 from hub.money import Money, exponent, minor_units
-from hub.payments import NextAction, PaymentRequest
+from hub.payments import NextAction
 from hub.signup_facets import Critical, SignupFacets, SignupStatus, report
 from hub.subjects import Subject
 from hub.values import Frozen
@@ -162,7 +162,6 @@ class Signup(Subject):
     next_action: NextAction | None = None
     notifications: dict[str, Notification] = Field(default_factory=dict)
     attention: str | None = None
-    message: str = ""
 
     @property
     def title(self) -> str:
@@ -175,23 +174,20 @@ class Signup(Subject):
         return report(self.facets, self.critical).status
 
     @property
+    def state_name(self) -> str:
+        """E.g. ``SignupPartial``: a state of Prefect's own is called Failed."""
+        return f"Signup{self.status.replace('_', ' ').title().replace(' ', '')}"
+
+    @property
     def rests(self) -> bool:
         """True when this run has nothing to do."""
         return self.in_hand or not self.due
 
-    def payment_request(self, return_url: str | None) -> PaymentRequest:
-        """Return the charge that was asked for; only for a sign-up with an initial payment."""
-        if self.request.initial_payment is None or self.payment_method is None:
-            raise ValueError(f"{self.title} asks for no payment")
-        money = self.request.initial_payment.money
-        return PaymentRequest(
-            amount=money.amount,
-            currency=money.currency,
-            payment_method=self.payment_method,
-            description=f"Sign-up {self.id}",
-            metadata=self.reference,
-            return_url=return_url,
-        )
+    @property
+    def money(self) -> Money | None:
+        """What the new user pays at once, if anything."""
+        payment = self.request.initial_payment
+        return None if payment is None else payment.money
 
     def result(self) -> SignupResult:
         """Return what the outside may know of this sign-up."""

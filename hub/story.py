@@ -23,15 +23,15 @@ class Event(Frozen):
     detail: str
 
 
-async def story_of(order_id: str) -> list[Event]:
-    """Return everything that has happened to the order, oldest first; empty for an order nobody has heard of."""
+async def story_of(subject_id: str, kind: str = "order") -> list[Event]:
+    """Return everything that has happened to the subject, oldest first; empty for one that nobody has heard of."""
     async with transaction() as session:
-        facts = await session.exec(select(FactRow).where(col(FactRow.subject_kind) == "order", col(FactRow.subject_id) == order_id))
-        runs = await session.exec(select(RunRow).where(col(RunRow.subject_kind) == "order", col(RunRow.subject_id) == order_id))
+        facts = await session.exec(select(FactRow).where(col(FactRow.subject_kind) == kind, col(FactRow.subject_id) == subject_id))
+        runs = await session.exec(select(RunRow).where(col(RunRow.subject_kind) == kind, col(RunRow.subject_id) == subject_id))
         calls = await session.exec(
             select(AttemptRow, EffectRow)
             .join(EffectRow, col(AttemptRow.effect_key) == col(EffectRow.key))
-            .where(col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == order_id)
+            .where(col(EffectRow.subject_kind) == kind, col(EffectRow.subject_id) == subject_id)
         )
         events = [_fact(row) for row in facts] + [event for row in runs for event in _run(row)] + [_call(*pair) for pair in calls]
     return sorted(events, key=lambda event: event.at)

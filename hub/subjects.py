@@ -34,11 +34,17 @@ class Subject(Frozen):
     run_id: str
     due: bool
     in_hand: bool = False
+    message: str = ""
 
     @property
     @abstractmethod
     def rests(self) -> bool:
         """True when this run has nothing to do: another run has the subject in hand, or it waits for the outside world."""
+
+    @property
+    @abstractmethod
+    def state_name(self) -> str:
+        """The name of the Prefect state that a run ends in which leaves the subject like this."""
 
     @abstractmethod
     def result(self) -> Any:

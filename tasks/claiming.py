@@ -1,63 +1,71 @@
-"""A run and its order: taken before anything is decided, given back on every way out, and the state that the run ends in."""
+"""A run and its subject: taken before anything is decided, given back on every way out, and the state that the run ends in."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 from hub.claims import Lease, current, leased
 from hub.effects import Stopped
+from hub.enrolling import enrol
 from hub.intake import place, raise_attempt
-from hub.orders import Order, OrderRequest, OrderResult
+from hub.orders import Order, OrderRequest
+from hub.signups import Signup, SignupRequest
+from hub.subjects import Subject
 from tasks.timeline import IN_HAND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from prefect.client.schemas.objects import State
 
+    from hub.signup_facets import Critical
+
+Claimed = TypeVar("Claimed", bound=Subject)
+
 
 @dataclass
-class Held:
-    """What a run holds while it works: the order's snapshot, and afterwards what stopped it, if anything did."""
+class Held(Generic[Claimed]):
+    """What a run holds while it works: the subject's snapshot, and afterwards what stopped it, if anything did."""
 
-    lease: Lease[Order]
+    lease: Lease[Claimed]
     stopped: Stopped | None = None
 
     @property
-    def order(self) -> Order:
-        """The order as it was when the run took it."""
+    def subject(self) -> Claimed:
+        """The subject as it was when the run took it."""
         return self.lease.subject
 
-    async def result(self) -> OrderResult:
-        """Return where the order is now."""
-        return (self.lease.left or await current(self.order.id)).result()
+    async def result(self) -> Any:
+        """Return where the subject is now."""
+        return (await self._left()).result()
 
-    async def ending(self) -> State[OrderResult]:
+    async def ending(self) -> State[Any]:
         """
-        Return the state that the run ends in, named after where the order is now.
+        Return the state that the run ends in, named after where the subject is now.
 
-        ``InHand``: another run works on the order. ``Parked``: it goes on by itself later. Otherwise the order's status.
+        ``InHand``: another run works on it. ``Parked``: it goes on by itself later. Otherwise the subject's own name for how far it is.
         """
-        order = self.lease.left or await current(self.order.id)
-        if self.order.in_hand:
-            return Completed(name=IN_HAND, message="another run has this order in hand", data=order.result())
+        subject = await self._left()
+        if self.subject.in_hand:
+            return Completed(name=IN_HAND, message=f"another run has this {subject.kind} in hand", data=subject.result())
         if self.stopped is not None:
-            return Completed(name=type(self.stopped).__name__, message=str(self.stopped), data=order.result())
-        return Completed(name=order.status.replace("_", " ").title().replace(" ", ""), message=order.message, data=order.result())
+            return Completed(name=type(self.stopped).__name__, message=str(self.stopped), data=subject.result())
+        return Completed(name=subject.state_name, message=subject.message, data=subject.result())
+
+    async def _left(self) -> Subject:
+        left: Subject = self.lease.left or await current(self.subject.id, kind=self.subject.kind)
+        return left
 
 
 @asynccontextmanager
-async def claimed(order_id: str, request: OrderRequest | None = None, attempt: int | None = None) -> AsyncIterator[Held]:
+async def claimed(order_id: str, request: OrderRequest | None = None, attempt: int | None = None) -> AsyncIterator[Held[Order]]:
     """
-    Hold the order while the block runs; keep it first when it came along, and raise its attempt when asked to.
-
-    A provider that cannot be reached, or a lease that was lost, ends the block quietly: ``Held.stopped`` says what it was, and the order
-    is due again when it should be. Anything else is a bug or a database that is down: it is raised, and the order is due again, too.
+    Hold the order while the block runs; keep it first when it came along, and raise its attempt when asked to. Ends like ``_held``.
 
     Raises:
         NoSuchOrder: There is no such order, and none came along.
@@ -68,12 +76,44 @@ async def claimed(order_id: str, request: OrderRequest | None = None, attempt: i
         await place(order_id, request, first_attempt=attempt or 1)
     if attempt is not None:
         await raise_attempt(order_id, attempt)
+    async with _held(order_id, "order") as held:
+        yield held
+
+
+@asynccontextmanager
+async def enrolled(
+    signup_id: str, request: SignupRequest | None = None, critical: Collection[Critical] | None = None
+) -> AsyncIterator[Held[Signup]]:
+    """
+    Hold the sign-up while the block runs; keep it first when it came along. Ends like ``_held``.
+
+    It may have another id than was asked for: that under which the mail address came first.
+
+    Raises:
+        NoSuchSignup: There is no such sign-up, and none came along.
+        SignupDiffers: The id or the mail address belongs to a sign-up with other content.
+        AliasInLiveMode: Live accounts, and the rehearsal's card.
+    """
+    if request is not None:
+        signup_id = (await enrol(signup_id, request, critical=critical)).signup_id
+    async with _held(signup_id, "signup") as held:
+        yield held
+
+
+@asynccontextmanager
+async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
+    """
+    Hold the subject while the block runs.
+
+    A provider that cannot be reached, or a lease that was lost, ends the block quietly: ``Held.stopped`` says what it was, and the subject
+    is due again when it should be. Anything else is a bug or a database that is down: it is raised, and the subject is due again, too.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        raise RuntimeError("an order is taken by a flow run; call the flow, not its inside")
-    held: Held | None = None
+        raise RuntimeError("a subject is taken by a flow run; call the flow, not its inside")
+    held: Held[Any] | None = None
     try:
-        async with leased(order_id, str(context.flow_run.id)) as lease:
+        async with leased(subject_id, str(context.flow_run.id), kind) as lease:
             held = Held(lease)
             yield held
     except Stopped as stopped:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.cache_policies import CachePolicy
 
 from hub.errors import NobodyKnows, NotSent, OutcomeUnknown
+from hub.subjects import Subject
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 @dataclass
 class EffectAndEpoch(CachePolicy):
     """
-    A result counts as long as nothing but the step itself has changed the order: ``sha256(hub_id | effect key | epoch)``.
+    A result counts as long as nothing but the step itself has changed the subject: ``sha256(hub_id | effect key | epoch)``.
 
     The step is the task's name, numbered like its parameter ``owed`` (an effect that a fact has made necessary), if it has one; hub, key
-    and epoch come from the task's parameter ``order``, the snapshot that the claim gave.
+    and epoch come from the subject among the task's parameters, the snapshot that the claim gave.
     """
 
     def compute_key(self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any) -> str:
         """Return the key; hashed, because it becomes a file name in local result storage."""
         del flow_parameters, kwargs
-        order, owed = inputs["order"], inputs.get("owed")
-        step = task_ctx.task.name
-        key = order.effect_key(step) if owed is None else order.effect_key(f"{step}.{owed.step.partition('.')[2]}")
-        return hashlib.sha256(f"{order.hub_id}|{key}|{order.epoch}".encode()).hexdigest()
+        subject = next(value for value in inputs.values() if isinstance(value, Subject))
+        owed, step = inputs.get("owed"), task_ctx.task.name
+        key = subject.effect_key(step) if owed is None else subject.effect_key(f"{step}.{owed.step.partition('.')[2]}")
+        return hashlib.sha256(f"{subject.hub_id}|{key}|{subject.epoch}".encode()).hexdigest()
 
 
 EFFECT_AND_EPOCH = EffectAndEpoch()

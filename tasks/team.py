@@ -12,6 +12,7 @@ from hub.messages import PostedMessage, TeamMessage
 from hub.orders import Order
 from hub.policies import NOTIFICATION
 from hub.settings import settings
+from hub.subjects import Subject
 from tasks.accounts import account_for
 from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
@@ -67,24 +68,24 @@ async def tell_of_late_money(order: Order, owed: Effect) -> PostedMessage:
 @straight
 @task(
     name="attention",
-    task_run_name="call attention to {order.id}",
+    task_run_name="call attention to {subject.id}",
     tags=["slack"],
     cache_policy=EFFECT_AND_EPOCH,
     persist_result=True,
     retry_condition_fn=worth_asking_again,
     **NOTIFICATION.task_options(),
 )
-async def call_attention(order: Order) -> PostedMessage | None:
-    """Tell the team that a person has to look at the order, and at what; once per time that it came to that. None: it needs nobody now."""
-    call = await attention_call(order)
+async def call_attention(subject: Subject) -> PostedMessage | None:
+    """Tell the team that a person has to look at the subject, and at what; once per time that it came to that. None: it needs nobody."""
+    call = await attention_call(subject)
     if call is None:
         return None
-    text = f":rotating_light: order {order.id} ({order.money}) needs attention: {call.reason}. See `hub order explain {order.id}`"
-    return await _post(order, f"attention.{call.number}", text)
+    text = f":rotating_light: {subject.title} needs attention: {call.reason}. See `hub {subject.kind} explain {subject.id}`"
+    return await _post(subject, f"attention.{call.number}", text)
 
 
-async def _post(order: Order, step: str, text: str) -> PostedMessage:
-    message = TeamMessage(channel=settings().team_channel, text=text, metadata=order.reference)
-    effect = order.effect(step, message)
+async def _post(subject: Subject, step: str, text: str) -> PostedMessage:
+    message = TeamMessage(channel=settings().team_channel, text=text, metadata=subject.reference)
+    effect = subject.effect(step, message)
     slack = await account_for(effect, SlackAccount)
     return await once(effect, terms=slack.terms, call=slack.post_message, find=slack.find_message)

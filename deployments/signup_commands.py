@@ -1,0 +1,103 @@
+"""`hub signup`: place a sign-up, see what became of it, hear its whole story."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from deployments.examples import EXAMPLE_SIGNUP
+from deployments.gateway_client import GatewayClient, gateway_client
+from deployments.problems import Problem
+from deployments.request_files import read_request
+from deployments.telling_stories import tell
+
+signup = App(name="signup", help="One sign-up: place, show, explain.")
+
+CREATED = 201
+IN_PROGRESS = "IN_PROGRESS"
+Flag = Annotated[bool, Parameter(negative="")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@signup.command
+async def place(signup_id: str, *, file: Path | None = None, strict: Flag = False, wait: Flag = False) -> None:
+    """
+    Place a sign-up; the same sign-up again changes nothing.
+
+    Args:
+        signup_id: Letters, digits, dot, underscore and dash; at most 64.
+        file: The sign-up as JSON; `-` reads standard input. Without it, the tutorial's example is placed.
+        strict: A payment that fails takes the profile back.
+        wait: Stay until there is a report, and print it.
+    """
+    body = EXAMPLE_SIGNUP if file is None else read_request(file)
+    critical = {"critical": ["profile", "payment"]} if strict else {}
+    async with gateway_client() as gateway:
+        code, view = await gateway.ask("PUT", f"/signups/{signup_id}", body, **critical)
+        sys.stdout.write(f"{view['signupId']}: {'placed' if code == CREATED else 'known already, unchanged'}; {view['status']}\n")
+        if wait:
+            view = await reported(gateway, view["signupId"])
+            sys.stdout.write(json.dumps(view, indent=2) + "\n")
+
+
+@signup.command
+async def show(signup_id: str, *, as_json: AsJson = False) -> None:
+    """
+    Show what became of a sign-up.
+
+    Args:
+        signup_id: The sign-up.
+        as_json: Print what GET /signups/{id} answers.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("GET", f"/signups/{signup_id}")
+    if as_json:
+        sys.stdout.write(json.dumps(view, indent=2) + "\n")
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in view.items():
+        if value not in (None, []):
+            table.add_row(f"[bold]{name}[/]", json.dumps(value) if isinstance(value, dict | list) else str(value))
+    Console().print(table)
+
+
+@signup.command
+async def explain(signup_id: str, *, as_json: AsJson = False) -> None:
+    """
+    Tell a sign-up's whole story: facts, calls to providers, looks and runs, oldest first.
+
+    Args:
+        signup_id: The sign-up.
+        as_json: Print what GET /signups/{id}/timeline answers.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("GET", f"/signups/{signup_id}")
+        _, story = await gateway.ask("GET", f"/signups/{signup_id}/timeline")
+    if as_json:
+        sys.stdout.write(json.dumps(story, indent=2) + "\n")
+        return
+    tell(signup_id, view["status"], view["message"], story)
+
+
+async def reported(gateway: GatewayClient, signup_id: str, *, within_seconds: float = 120) -> dict[str, Any]:
+    """
+    Return the sign-up once there is a report.
+
+    Raises:
+        Problem: There is none after ``within_seconds``.
+    """
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        _, view = await gateway.ask("GET", f"/signups/{signup_id}")
+        if view["status"] != IN_PROGRESS:
+            return dict(view)
+        await asyncio.sleep(0.1)
+    raise Problem(f"sign-up {signup_id} is still in progress after {within_seconds:.0f} s; see `hub signup explain {signup_id}`")

@@ -1,0 +1,59 @@
+"""What a provider's news makes necessary for an order: late money goes back, a text follows. Intended in the commit of the news."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.beginning import intend_once
+from hub.facets import HoldFacet, StockFacet
+from hub.facts import Fact, MessageMoved, PaymentSettled, UndoBegun
+from hub.letters import text_instead_of
+from hub.message_facts import Delivery
+from hub.orders import Order
+from hub.payments import RefundRequest
+from hub.subject_rows import database_now, hub_identity, record, snapshot
+from hub.tables import EffectRow, OrderRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow | None, fact: Fact) -> None:
+    """Make what the new fact makes necessary due, in the same commit."""
+    match fact:
+        case PaymentSettled() if fact.attempt != order.attempt or _is_closed(order):
+            await _give_late_money_back(session, order, fact)
+        case MessageMoved(channel="mail", delivery=Delivery.FAILED) if effect is not None:
+            await _text_instead(session, order, effect)
+        case _:
+            pass
+
+
+def _is_closed(order: OrderRow) -> bool:
+    """Tell whether the order takes no money any more: it is being undone, or its goods went back to the shelf."""
+    return order.hold != HoldFacet.NONE or order.stock == StockFacet.RELEASED
+
+
+async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: PaymentSettled) -> None:
+    """Intend the refund of a payment that came after the order had closed or moved on; the next run makes it, and the team is told."""
+    order = await _as_it_is(session, row)
+    request = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=order.reference)
+    if fact.attempt == row.attempt and row.hold == HoldFacet.NONE:
+        await record(session, row, UndoBegun(because="it was paid after it had been closed"), source="webhook")
+        await intend_once(session, order.effect("refund", request))
+    elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
+        await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
+    row.resume_at = await database_now(session)
+
+
+async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -> None:
+    """Intend a text where a mail did not arrive, if the customer gave a phone number; the next run sends it."""
+    order = await _as_it_is(session, row)
+    if (text := text_instead_of(mail.step, order)) is not None:
+        await intend_once(session, order.effect(f"text.{mail.step}", text))
+        row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
+
+
+async def _as_it_is(session: AsyncSession, row: OrderRow) -> Order:
+    order: Order = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+    return order

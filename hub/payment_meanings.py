@@ -1,0 +1,57 @@
+"""What the answers of the payment provider mean, whoever has asked: the effect's state, its reference, and the fact that follows."""
+
+from __future__ import annotations
+
+from hub.errors import Refused
+from hub.facts import (
+    Fact,
+    PaymentCanceled,
+    PaymentFailed,
+    PaymentProcessing,
+    PaymentSettled,
+    PaymentWaits,
+    RefundFailed,
+    RefundPending,
+    RefundSettled,
+)
+from hub.payments import NextAction, Payment, PaymentStatus, Refund, RefundStatus
+from hub.steps import EffectState, Outcome
+
+
+def payment_means(attempt: int, payment: Payment) -> Outcome:
+    """Return what a payment in this status means."""
+    payment_id = payment.payment_id
+    match payment.status:
+        case PaymentStatus.SUCCEEDED:
+            fact: Fact = PaymentSettled(
+                attempt=attempt, payment_id=payment_id, charge_id=payment.charge_id, amount=payment.amount, currency=payment.currency
+            )
+            return Outcome(EffectState.DONE, payment_id, fact)
+        case PaymentStatus.NEEDS_CUSTOMER:
+            action = payment.next_action or NextAction(type="unknown")
+            return Outcome(EffectState.PENDING, payment_id, PaymentWaits(attempt=attempt, payment_id=payment_id, next_action=action))
+        case PaymentStatus.PROCESSING:
+            return Outcome(EffectState.PENDING, payment_id, PaymentProcessing(attempt=attempt, payment_id=payment_id))
+        case PaymentStatus.CANCELED:
+            fact = PaymentCanceled(attempt=attempt, payment_id=payment_id)
+            return Outcome(EffectState.REFUSED, payment_id, fact, code="canceled")
+        case PaymentStatus.FAILED:
+            fact = PaymentFailed(attempt=attempt, payment_id=payment_id, code="payment_failed")
+            return Outcome(EffectState.REFUSED, payment_id, fact, code="payment_failed")
+
+
+def refund_means(attempt: int, refund: Refund) -> Outcome:
+    """Return what a refund in this status means."""
+    if refund.status is RefundStatus.SUCCEEDED:
+        settled = RefundSettled(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
+        return Outcome(EffectState.DONE, refund.refund_id, settled)
+    if refund.status is RefundStatus.PENDING:
+        pending = RefundPending(attempt=attempt, refund_id=refund.refund_id, amount=refund.amount, currency=refund.currency)
+        return Outcome(EffectState.PENDING, refund.refund_id, pending)
+    failed = RefundFailed(attempt=attempt, refund_id=refund.refund_id, code="refund_failed")
+    return Outcome(EffectState.REFUSED, refund.refund_id, failed, code=failed.code)
+
+
+def payment_refused(attempt: int, refusal: Refused) -> Fact:
+    """Return the fact that follows when the provider says no."""
+    return PaymentFailed(attempt=attempt, payment_id=refusal.reference, code=refusal.code)

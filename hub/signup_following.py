@@ -1,0 +1,27 @@
+"""What a provider's news makes necessary for a sign-up, intended in the commit that takes the news in: late money goes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.beginning import intend_once
+from hub.facets import HoldFacet
+from hub.facts import Fact, PaymentSettled
+from hub.payments import RefundRequest
+from hub.signup_tables import SignupRow
+from hub.subject_rows import database_now, hub_identity, snapshot
+from hub.tables import EffectRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+async def follow_signup(session: AsyncSession, row: SignupRow, effect: EffectRow | None, fact: Fact) -> None:
+    """Make what the new fact makes necessary due: a payment for a profile that is removed, or being removed, goes back."""
+    del effect
+    if not isinstance(fact, PaymentSettled) or row.hold == HoldFacet.NONE:
+        return
+    signup = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+    refund = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=signup.reference)
+    await intend_once(session, signup.effect("refund", refund))
+    row.resume_at = await database_now(session)
