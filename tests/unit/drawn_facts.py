@@ -21,6 +21,8 @@ from hub.facts import (
     LabelRefused,
     LabelVoided,
     MessageMoved,
+    NotificationAccepted,
+    NotificationRefused,
     Packed,
     PaymentCanceled,
     PaymentFailed,
@@ -28,11 +30,16 @@ from hub.facts import (
     PaymentSettled,
     PaymentWaits,
     PickedUp,
+    ProfileCreated,
+    ProfileRefused,
+    ProfileRemoved,
+    Recorded,
     RefundedInAll,
     RefundFailed,
     RefundPending,
     RefundSettled,
     Returned,
+    StepMissed,
     StockReleased,
     StockReserved,
     StockShort,
@@ -60,6 +67,7 @@ numbers = st.sampled_from([None, "1Z", "9400"])
 refunds = st.sampled_from(sorted(REFUNDS))
 charges = st.sampled_from([("ch_1", 1), ("ch_2", 2), ("ch_3", 3)])
 disputes = st.sampled_from([("dp_1", 1, True), ("dp_2", 1, False), ("dp_3", 2, True), ("dp_4", 3, False)])
+notifications = st.sampled_from(["welcome", "confirmation", "verification"])
 BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     StockReserved: st.builds(StockReserved, attempt=attempts),
     StockShort: st.builds(StockShort, attempt=attempts, products=st.sampled_from([("prod-123",), ("prod-456",)])),
@@ -97,7 +105,7 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     DeliveryFailed: st.builds(DeliveryFailed, tracking_number=numbers, code=st.just("delivery_failed")),
     MessageMoved: st.builds(
         MessageMoved,
-        step=st.sampled_from(["mail", "text"]),
+        step=st.sampled_from(["mail", "text", "welcome-mail"]),
         attempt=attempts,
         channel=st.sampled_from(["mail", "sms"]),
         delivery=st.sampled_from(Delivery),
@@ -124,6 +132,18 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     UndoBegun: st.builds(UndoBegun, because=st.sampled_from(["the label was refused", "taken up again"])),
     UndoFinished: st.builds(UndoFinished),
     AttentionNeeded: st.builds(AttentionNeeded, epoch=st.integers(1, 2), reason=st.just("nobody knows")),
+    ProfileCreated: st.builds(ProfileCreated, profile_id=st.just("usr_1")),
+    ProfileRefused: st.builds(ProfileRefused, code=st.just("email_taken")),
+    ProfileRemoved: st.builds(ProfileRemoved, profile_id=st.just("usr_1")),
+    NotificationAccepted: st.builds(NotificationAccepted, notification=notifications, message_id=st.just("m_1")),
+    NotificationRefused: st.builds(NotificationRefused, notification=notifications, code=st.just("21610")),
+    StepMissed: st.builds(
+        StepMissed,
+        step=st.sampled_from(["profile", "payment", "welcome", "confirmation", "verification", "records"]),
+        outcome=st.sampled_from(["unavailable", "unknown", "not_made"]),
+        epoch=st.integers(1, 2),
+    ),
+    Recorded: st.builds(Recorded, status=st.sampled_from(["PARTIAL", "COMPLETE"]), epoch=st.integers(1, 2)),
 }
 facts: st.SearchStrategy[Fact] = st.one_of(*BY_KIND.values())
 
