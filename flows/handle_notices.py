@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from prefect import flow
 
+from hub.inbox import LINGER_SECONDS
 from tasks.inbox import Drained, drain_inbox
 
-LINGER_SECONDS, AT_MOST_SECONDS = 2.0, 60.0
+AT_MOST_SECONDS = 60.0
 
 
-@flow(name="handle-notices", persist_result=False)
+@flow(name="handle-notices", flow_run_name="handle notices", persist_result=False)
 async def handle_notices() -> Drained:
     """
     Work through the inbox until nothing in it is due, and nothing has come for a moment.

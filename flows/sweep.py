@@ -8,7 +8,7 @@ from tasks.inbox import drain_inbox, forget_old_content
 from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_what_is_due
 
 
-@flow(name="sweep", persist_result=False)
+@flow(name="sweep", flow_run_name="sweep", persist_result=False)
 async def sweep() -> Swept:
     """
     Find whatever was lost and start it again. Safe at any time, also twice at once.

@@ -7,7 +7,7 @@ import logging
 import time
 
 from blocks.process_server import emit
-from hub.inbox import waiting
+from hub.inbox import LINGER_SECONDS, waiting
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.2
 LEAST_SECONDS = 0.3
 """Between two nudges, however much comes in: a run drains the inbox, and many runs at once only compete."""
 A_RUN_MAY_LOOK_SECONDS = 0.15
-"""A run that has drained the inbox stays a moment and looks for more: what it takes needs no nudge."""
+"""A run that has drained the inbox stays for ``LINGER_SECONDS`` and looks for more: what it takes in this time needs no nudge."""
 LONGEST_SECONDS = 60.0
 
 
@@ -31,6 +31,7 @@ class Nudge:
 
     def __init__(self) -> None:
         self._newest = 0
+        self._answered_at = -LINGER_SECONDS
         self._news = asyncio.Event()
 
     def about(self, newest: int) -> None:
@@ -48,7 +49,8 @@ class Nudge:
         pause, taken = ANSWER_SECONDS, True
         while True:
             about = self._newest
-            await asyncio.sleep(A_RUN_MAY_LOOK_SECONDS)
+            if time.monotonic() - self._answered_at < LINGER_SECONDS:
+                await asyncio.sleep(A_RUN_MAY_LOOK_SECONDS)
             if not await _handled(about, 0):
                 taken = await _sent()
                 await asyncio.sleep(LEAST_SECONDS)
@@ -59,6 +61,7 @@ class Nudge:
                 pause = ANSWER_SECONDS
             else:
                 pause = min(pause * 2, LONGEST_SECONDS) if taken else ANSWER_SECONDS
+        self._answered_at = time.monotonic()
         if self._newest == newest:
             self._news.clear()
 

@@ -48,6 +48,10 @@ _CLEAR = text(
 ).bindparams(bindparam("seconds", type_=Double()))
 
 
+LINGER_SECONDS = 2.0
+"""A run that has drained the inbox watches it for so long: providers tell several things in a row."""
+
+
 class Kept(Frozen):
     """What came of keeping: the identities that were new, and the highest row id among them (0: none was new)."""
 
