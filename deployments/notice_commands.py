@@ -32,7 +32,7 @@ async def list_them(*, state: NoticeState | None = None, provider: str | None = 
     table = Table("notice", "provider", "kind", "state", "about", "received", "outcome")
     for one in await list_notices(state, provider, limit):
         moment = one.received_at.astimezone()
-        table.add_row(str(one.id), one.provider, one.kind, one.state, one.subject or "", f"{moment:%Y-%m-%d %H:%M:%S}", one.outcome or "")
+        table.add_row(str(one.id), one.provider, one.kind, one.state, one.subject or "", f"{moment:%m-%d %H:%M:%S}", one.outcome or "")
     Console().print(table)
 
 

@@ -43,7 +43,7 @@ from hub.messages import Mail, TeamMessage, TextRequest
 from hub.parcels import Address, Label, LabelRequest, ParcelSize, QuoteRequest
 from hub.payments import CancelRequest, Payment, PaymentRequest, RefundRequest
 from hub.readings import News, Reference, reading_of
-from hub.steps import STEPS
+from hub.order_steps import ORDER_STEPS
 from tests.contract.sandbox_process import Sandbox
 from tests.contract.webhook_kit import calling_back
 from tests.contract.webhook_receiver import Received, Receiver
@@ -124,7 +124,7 @@ async def pay(sandbox: Sandbox, method: str = "pm_card_visa", **more: Any) -> Pa
 
 def meant(step: str, answer: Any) -> Fact:
     """The fact that the ledger makes of an answer."""
-    fact = STEPS[step].means(1, answer).fact
+    fact = ORDER_STEPS[step].means(1, answer).fact
     assert fact is not None
     return fact
 
@@ -149,7 +149,7 @@ async def test_a_declined_card_is_told_with_the_code_of_the_answer(sandbox: Sand
     with pytest.raises(Refused) as refused:
         await pay(sandbox, "pm_card_chargeDeclinedInsufficientFunds")
 
-    refusal = STEPS["payment"].refused_means(1, refused.value)
+    refusal = ORDER_STEPS["payment"].refused_means(1, refused.value)
     assert refusal is not None
     await told.until(refusal)
 
@@ -258,7 +258,7 @@ async def test_a_refused_label_is_told_with_the_code_of_the_answer(sandbox: Sand
     with pytest.raises(Refused) as refused:
         await buy_label(sandbox, to_zip="00000")
 
-    refusal = STEPS["label"].refused_means(1, refused.value)
+    refusal = ORDER_STEPS["label"].refused_means(1, refused.value)
     assert refusal is not None
     await told.until(refusal)
 

@@ -65,8 +65,8 @@ async def test_twilio_repeats_a_refused_callback_only_when_its_address_says_so(
     message = await text(sandbox, callback=f"{receiver.url}/twilio")
     await receiver.until_count(3, "twilio")
     receiver.clear()
-    second = await text(sandbox, callback=f"{receiver.url}/failing{fragment}")
     receiver.answers = [500] * 20
+    second = await text(sandbox, callback=f"{receiver.url}/failing{fragment}")
     await sandbox.world(f"texts/{message['sid']}", status="read")
     await receiver.until(lambda _: bool(receiver.to("twilio")))
 
