@@ -61,7 +61,7 @@ class Plan:
 
 WHOLE = Plan(
     name="whole",
-    rounds=12,
+    rounds=10,
     stock_rounds=5,
     stock_rounds_elsewhere=2,
     latencies=("0", "50", "100", DEFAULT),
@@ -76,7 +76,7 @@ WHOLE = Plan(
     beside_seconds=10,
     accept_rounds=5,
     accept_webhooks=6000,
-    light_webhooks=40,
+    light_webhooks=30,
     flow_rate=20,
     flow_seconds=20,
     limit_seconds=300,

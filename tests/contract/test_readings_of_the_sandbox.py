@@ -40,10 +40,10 @@ from hub.facts import (
 )
 from hub.message_facts import Delivery
 from hub.messages import Mail, TeamMessage, TextRequest
+from hub.order_steps import ORDER_STEPS
 from hub.parcels import Address, Label, LabelRequest, ParcelSize, QuoteRequest
 from hub.payments import CancelRequest, Payment, PaymentRequest, RefundRequest
 from hub.readings import News, Reference, reading_of
-from hub.order_steps import ORDER_STEPS
 from tests.contract.sandbox_process import Sandbox
 from tests.contract.webhook_kit import calling_back
 from tests.contract.webhook_receiver import Received, Receiver
