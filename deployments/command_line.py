@@ -19,7 +19,7 @@ _app.command("deployments.demo:demo", name="demo", help="Run real orders through
 _app.command("deployments.order_commands:order", name="order", help="One order: place, show, explain, retry.")
 _app.command("deployments.order_commands:orders", name="orders", help="All orders.")
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
-_app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain.")
+_app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
 _app.command("deployments.stock_commands:stock", name="stock", help="Pieces on the shelf: set, list.")
 _app.command("deployments.key_commands:keys", name="keys", help="Keys of the gateway: add, list, revoke.")

@@ -1,4 +1,4 @@
-"""`hub signup`: place a sign-up, see what became of it, hear its whole story."""
+"""`hub signup`: place a sign-up, see what became of it, hear its whole story, let it go on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.telling_stories import tell
 
-signup = App(name="signup", help="One sign-up: place, show, explain.")
+signup = App(name="signup", help="One sign-up: place, show, explain, retry.")
 
 CREATED = 201
 IN_PROGRESS = "IN_PROGRESS"
@@ -85,6 +85,19 @@ async def explain(signup_id: str, *, as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(story, indent=2) + "\n")
         return
     tell(signup_id, view["status"], view["message"], story)
+
+
+@signup.command
+async def retry(signup_id: str) -> None:
+    """
+    Let a sign-up go on now that needs attention, waits, or failed for want of the profile service. What was done is not done twice.
+
+    Args:
+        signup_id: The sign-up.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("POST", f"/signups/{signup_id}/resume")
+    sys.stdout.write(f"{signup_id}: goes on; {view['status']}\n")
 
 
 async def reported(gateway: GatewayClient, signup_id: str, *, within_seconds: float = 120) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 
 from gateway.access import MAY_READ_SIGNUPS, MAY_WRITE_SIGNUPS
 from gateway.starting import start
-from hub.enrolling import enrol
+from hub.enrolling import enrol, go_on_with
 from hub.signup_facets import Critical
 from hub.signup_views import SignupView, view_signup
 from hub.signups import SignupId, SignupRequest
@@ -49,3 +49,11 @@ async def get_timeline(signup_id: SignupId) -> list[Event]:
     """Return everything that has happened to the sign-up, oldest first."""
     await view_signup(signup_id)
     return await story_of(signup_id, "signup")
+
+
+@router.post("/{signup_id}/resume", dependencies=[MAY_WRITE_SIGNUPS], status_code=status.HTTP_202_ACCEPTED)
+async def post_resume(signup_id: SignupId, later: BackgroundTasks) -> SignupView:
+    """Let a sign-up that is parked, needed attention, or failed for want of the profile service go on now, at a person's word."""
+    await go_on_with(signup_id)
+    later.add_task(start, "signup", signup_id)
+    return await view_signup(signup_id)

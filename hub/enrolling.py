@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.facets import HoldFacet
 from hub.incoming import differences
-from hub.intake import REHEARSAL_CARD
+from hub.intake import REHEARSAL_CARD, NothingToResume
 from hub.signup_facets import LENIENT, Critical, SignupStatus, StepOutcome
 from hub.signup_rows import facets_of, write_facets
 from hub.signup_tables import SignupRow
@@ -92,16 +92,36 @@ async def enrol(signup_id: str, request: SignupRequest, *, critical: Collection[
     return Enrolled(known.id, new=False)
 
 
-async def _begin_again(signup_id: str) -> None:
-    """Set back what surely was not done. Only somebody's wish does that."""
+async def go_on_with(signup_id: str) -> None:
+    """
+    Let a sign-up go on now, at a person's word: one that needs attention, waits, or failed because there was no profile service.
+
+    Raises:
+        NoSuchSignup: It does not exist.
+        NothingToResume: It waits for nothing of ours.
+    """
+    if not await _begin_again(signup_id):
+        async with transaction() as session:
+            row, now = await locked(session, signup_id, "signup")
+            if row.attention is None and row.resume_at is None:
+                raise NothingToResume(signup_id, row.status, "sign-up")
+            row.attention = None
+            row.epoch += 1
+            row.resume_at, row.progressed_at, row.runs_without_progress = now, now, 0
+            write_facets(row, facets_of(row))
+
+
+async def _begin_again(signup_id: str) -> bool:
+    """Set back what surely was not done, and return True; False when there is no such thing. Only somebody's wish does that."""
     async with transaction() as session:
         row, now = await locked(session, signup_id, "signup")
         if row.profile != StepOutcome.UNAVAILABLE or row.resume_at is not None:
-            return
+            return False
         row.epoch += 1
         again = {"profile": StepOutcome.OPEN, "records": StepOutcome.OPEN}
         write_facets(row, facets_of(row).model_copy(update=again))
         row.resume_at, row.progressed_at, row.runs_without_progress = now, now, 0
+        return True
 
 
 def _columns(request: SignupRequest) -> dict[str, object]:

@@ -55,14 +55,14 @@ class NoNewAttempt(Exception):
 
 
 class NothingToResume(Exception):
-    """The order is neither parked nor does it need attention."""
+    """The order, or what else it is, is neither parked nor does it need attention."""
 
-    def __init__(self, order_id: str, status: str) -> None:
-        super().__init__(order_id, status)
-        self.order_id, self.status = order_id, status
+    def __init__(self, subject_id: str, status: str, what: str = "order") -> None:
+        super().__init__(subject_id, status, what)
+        self.subject_id, self.status, self.what = subject_id, status, what
 
     def __str__(self) -> str:
-        return f"order {self.order_id} is {self.status} and waits for nothing of ours; there is nothing to resume"
+        return f"{self.what} {self.subject_id} is {self.status} and waits for nothing of ours; there is nothing to resume"
 
 
 @dataclass(frozen=True)

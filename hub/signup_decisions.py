@@ -56,8 +56,10 @@ async def miss(signup: Signup, step: StepName) -> StepOutcome:
         row: SignupRow = await hold(session, signup)
         effect = await session.get(EffectRow, signup.effect_key(EFFECTS[step]))
         if effect is None or effect.state in _BEGUN:
-            unknown = effect is not None and (effect.state == EffectState.UNKNOWN or await _is_under_way(session, effect.key))
-            missed = StepMissed(step=step, outcome="unknown" if unknown else "unavailable", epoch=row.epoch)
+            calls = [] if effect is None else await _calls(session, effect.key)
+            unknown = any(call.outcome in (None, "unknown") for call in calls)
+            status = calls[-1].http_status if calls else None
+            missed = StepMissed(step=step, outcome="unknown" if unknown else "unavailable", http_status=status, epoch=row.epoch)
             await record(session, row, missed, source="run")
         return facets_of(row).of(step)
 
@@ -156,7 +158,6 @@ def _details(effect: EffectRow | None) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-async def _is_under_way(session: AsyncSession, key: str) -> bool:
-    """Tell whether a call is open of which nobody knows what came."""
-    calls = select(AttemptRow.id).where(col(AttemptRow.effect_key) == key, col(AttemptRow.kind) == "call")
-    return (await session.exec(calls.where(col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown")))).first() is not None
+async def _calls(session: AsyncSession, key: str) -> list[AttemptRow]:
+    calls = select(AttemptRow).where(col(AttemptRow.effect_key) == key, col(AttemptRow.kind) == "call")
+    return list(await session.exec(calls.order_by(col(AttemptRow.id))))

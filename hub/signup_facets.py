@@ -53,7 +53,11 @@ NOTIFICATIONS: tuple[StepName, ...] = ("welcome", "confirmation", "verification"
 
 
 class SignupFacets(Frozen):
-    """A sign-up's facets; ``codes`` says why a step was refused, in the provider's codes; ``hold`` whether it is being undone."""
+    """
+    A sign-up's facets; ``hold``: whether it is being undone.
+
+    ``codes`` says why a step was refused, in the provider's codes, or with what a failed one was answered, e.g. ``http_503``.
+    """
 
     profile: StepOutcome = StepOutcome.OPEN
     payment: StepOutcome = StepOutcome.OPEN
@@ -138,7 +142,12 @@ _WORDS: dict[StepOutcome, str] = {
 }
 
 
+_GATEWAY_TIMEOUTS = ("http_408", "http_504")
+
+
 def _what_went_wrong(step: StepName, outcome: StepOutcome, code: str) -> str | None:
     """Return words for it; None where nothing did, or where it did not come to the step because of an earlier one."""
+    if outcome is StepOutcome.UNKNOWN and code.startswith("http_") and code not in _GATEWAY_TIMEOUTS:
+        outcome = StepOutcome.UNAVAILABLE  # it said itself that it could not; the ledger finds out whether it did all the same
     words = _WORDS.get(outcome)
     return None if words is None else words.format(service=_SERVICES[step], because=f" ({code})" if code else "")

@@ -55,13 +55,18 @@ class NotificationRefused(Frozen):
 
 
 class StepMissed(Frozen):
-    """A run's patience has ended: the step was surely not done (``unavailable``, ``not_made``), or nobody knows."""
+    """
+    A run's patience has ended: the step was surely not done (``unavailable``, ``not_made``), or nobody knows.
+
+    ``http_status``: of the last answer, if there was one.
+    """
 
     told_apart_by: ClassVar = ("step", "outcome", "epoch")
 
     kind: Literal["step missed"] = "step missed"
     step: Literal["profile", "payment", "welcome", "confirmation", "verification", "records"]
     outcome: Literal["unavailable", "unknown", "not_made"]
+    http_status: int | None = None
     epoch: int
 
 

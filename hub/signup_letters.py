@@ -10,19 +10,19 @@ from hub.signups import Signup
 
 def welcome(signup: Signup) -> Mail:
     """Return the mail that greets the new user."""
-    return _mail("signups/welcome", "Welcome", signup)
+    return _mail("signup_welcome", "Welcome", signup)
 
 
 def payment_confirmation(signup: Signup) -> Mail:
     """Return the mail that says that the first payment has come; only for a sign-up with one."""
-    return _mail("signups/payment_confirmation", "We have received your payment", signup, money=str(signup.money))
+    return _mail("signup_payment_confirmation", "We have received your payment", signup, money=str(signup.money))
 
 
 def verification(signup: Signup) -> TextRequest:
     """Return the text to the new user's phone; only for a sign-up with a phone number."""
     return TextRequest(
         to=signup.request.phone_number or "",
-        text=words_of("signups/verification"),
+        text=words_of("texts/verification-text"),
         status_callback=f"{settings().webhooks_base_url}/webhooks/twilio",
         metadata=signup.reference,
     )

@@ -132,7 +132,7 @@ def _news_of(fact: Fact) -> tuple[StepName, StepOutcome, str | None] | None:  # 
             failed = fact.delivery is Delivery.FAILED
             return STEPS_OF_MESSAGES[fact.step], StepOutcome.UNDELIVERED if failed else StepOutcome.OK, fact.code
         case StepMissed():
-            return fact.step, StepOutcome(fact.outcome), None
+            return fact.step, StepOutcome(fact.outcome), None if fact.http_status is None else f"http_{fact.http_status}"
         case Recorded():
             return "records", StepOutcome.OK, None
         case _:

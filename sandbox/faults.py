@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sandbox.calls import new_id
+from sandbox.calls import Call, new_id
 from sandbox.store import Store
 
 # The provider under which the sandbox keeps things of its own in the store.
@@ -19,11 +21,24 @@ _STRIPE_ONLY = ("idempotency_error", "conflict")
 
 
 class Match(BaseModel):
-    """Narrows a fault to calls about one subject."""
+    """Narrows a fault to calls about one subject, and to those whose parameters hold a text, e.g. the name of one of its steps."""
 
     model_config = ConfigDict(extra="forbid")
 
-    subject: str
+    subject: str | None = None
+    containing: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _narrows(self) -> Match:
+        if self.subject is None and self.containing is None:
+            raise ValueError("a match needs a `subject`, or a text that the call is `containing`")
+        return self
+
+    def fits(self, subject: str | None, values: Mapping[str, Any]) -> bool:
+        """Tell whether a call about ``subject`` with these parameters is meant."""
+        if self.subject not in (None, subject):
+            return False
+        return self.containing is None or self.containing in json.dumps(values, ensure_ascii=False, default=str)
 
 
 class FaultOrder(BaseModel):
@@ -99,12 +114,12 @@ class FaultBook:
         """Return every fault that was not deleted, also the spent ones of this process's life."""
         return list(self._faults.values())
 
-    def take(self, provider: str, operation: str, subject: str | None, when: When) -> Fault | None:
+    def take(self, call: Call, subject: str | None, when: When) -> Fault | None:
         """Return the oldest fault that hits this call, counted as fired, or None."""
         for fault in self._faults.values():
             order = fault.order
-            fits = order.provider == provider and order.operation in {operation, ANY_OPERATION} and order.when == when
-            if fits and not fault.spent and (order.match is None or order.match.subject == subject):
+            fits = order.provider == call.provider and order.operation in {call.operation, ANY_OPERATION} and order.when == when
+            if fits and not fault.spent and (order.match is None or order.match.fits(subject, call.values)):
                 fault.fired += 1
                 self._store.put(OWN, "fault", fault.id, fault.model_dump(mode="json"))
                 return fault

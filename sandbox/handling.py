@@ -106,7 +106,7 @@ class Reception:
             try:
                 with self.world.store.transaction():
                     answer = operation.work(call)
-                    fault = self.faults.take(provider.name, call.operation, entry.subject, "after")
+                    fault = self.faults.take(call, entry.subject, "after")
                     kept = answer if fault is None or fault.order.what != "status" else _status_answer(provider, fault)
                     self.kept.keep(call, kept)
             except Rejected as rejected:
@@ -122,7 +122,7 @@ class Reception:
             await asyncio.sleep(milliseconds / 1000)
 
     async def _trouble(self, provider: Provider, call: Call, entry: Entry, when: When) -> None:
-        if fault := self.faults.take(provider.name, call.operation, entry.subject, when):
+        if fault := self.faults.take(call, entry.subject, when):
             await self._happen(provider, call, entry, fault)
 
     async def _happen(self, provider: Provider, call: Call, entry: Entry, fault: Fault) -> None:

@@ -14,7 +14,7 @@ from hub.letters import letter
 from hub.orders import Order, OrderRequest
 from tests.unit.bad_orders import an_order_with
 
-TEMPLATES = sorted({path.stem for path in (Path(hub.__file__).parent / "templates").glob("*.html")})
+TEMPLATES = sorted({path.stem for path in (Path(hub.__file__).parent / "templates").glob("order_*.html")})
 HOSTILE = '<script>alert("1")</script>'
 
 
