@@ -118,9 +118,12 @@ async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: Eff
 async def look_failed(effect: Effect, at: datetime, exchange: Exchange, outcome: str, error: ProviderError) -> None:
     """Commit that a look brought no answer."""
     async with transaction() as session:
-        await locked(session, effect.subject_id, effect.subject_kind)
+        _, now = await locked(session, effect.subject_id, effect.subject_kind)
+        row = await _row(session, effect)
         await _note_look(session, effect, at, exchange, outcome)
         await gate_learns(session, effect.what.provider, error)
+        if row.useful_until is not None and row.state not in SETTLED:  # nobody waits for a courtesy, so it has to remember itself
+            row.resume_at = now + timedelta(seconds=RESTART.wait_seconds(await _runs_that_tried(session, row)))
 
 
 async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, refusal: Refused) -> None:

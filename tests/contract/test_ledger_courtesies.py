@@ -10,7 +10,7 @@ import pytest_asyncio
 from hub.beginning import postpone
 from hub.claims import restart_wait_seconds
 from hub.effects import Parked
-from hub.errors import Misconfigured, NotSent, Refused
+from hub.errors import Misconfigured, NotSent, OutcomeUnknown, Refused
 from tests.contract.ledger_kit import (
     SLACK_KEY,
     Shop,
@@ -126,3 +126,20 @@ async def test_a_courtesy_that_no_run_asks_for_any_more_starts_no_runs_for_ever(
     async with run(order.id):
         pass  # the order went another way meanwhile, say it is being undone
     assert (await row_of(order.id)).resume_at is None
+
+
+async def test_a_courtesy_of_which_nobody_knows_is_looked_for_again_when_a_look_failed(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        await shop.sandbox.fault("slack", "post message", "drop")
+        with pytest.raises(OutcomeUnknown):
+            await shop.tell_team(order)
+    await time_passes(team_effect(order), 600)
+    await shop.sandbox.fault("slack", "read history", "status", status=500)
+    async with run(order.id) as later:
+        with pytest.raises(OutcomeUnknown):
+            await shop.tell_team(later)
+
+    row = await row_of(order.id)
+    assert row.resume_at is not None
+    assert row.resume_at == (await effect_of(team_effect(order))).resume_at
