@@ -14,9 +14,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from hub.columns import json_value as _json
-from hub.columns import moment as _moment
-from hub.columns import number as _number
+from hub.columns import json_value, moment, number
 
 
 class HubIdentity(SQLModel, table=True):
@@ -28,7 +26,7 @@ class HubIdentity(SQLModel, table=True):
     only_row: bool = Field(default=True, primary_key=True)
     hub_id: UUID
     mode: str | None = None
-    created_at: datetime = _moment(now=True)
+    created_at: datetime = moment(now=True)
 
 
 class SubjectColumns(SQLModel):
@@ -45,15 +43,15 @@ class SubjectColumns(SQLModel):
     epoch: int = 1
     fence: int = 0
     lease_owner: str | None = None
-    lease_until: datetime | None = _moment()
-    resume_at: datetime | None = _moment()
+    lease_until: datetime | None = moment()
+    resume_at: datetime | None = moment()
     runs_without_progress: int = 0
-    progressed_at: datetime = _moment(now=True)
+    progressed_at: datetime = moment(now=True)
     attention: str | None = Field(default=None, sa_type=Text)
-    request: dict[str, Any] = _json()
+    request: dict[str, Any] = json_value()
     status: str
     message: str = Field(default="", sa_type=Text)
-    created_at: datetime = _moment(now=True)
+    created_at: datetime = moment(now=True)
 
 
 class OrderRow(SubjectColumns, table=True):
@@ -80,7 +78,7 @@ class OrderRow(SubjectColumns, table=True):
     earlier_payment_id: str | None = None
     charge_id: str | None = None
     tracking_number: str | None = None
-    next_action: dict[str, Any] | None = _json(required=False)
+    next_action: dict[str, Any] | None = json_value(required=False)
 
 
 class EffectRow(SQLModel, table=True):
@@ -113,17 +111,17 @@ class EffectRow(SQLModel, table=True):
     attempt: int
     provider: str
     action: str
-    request: dict[str, Any] = _json()
+    request: dict[str, Any] = json_value()
     state: str
     reference: str | None = None
-    result: dict[str, Any] | None = _json(required=False)
+    result: dict[str, Any] | None = json_value(required=False)
     code: str | None = None
     delivery: str | None = None
     same_key_is_useless: bool = False
-    resume_at: datetime | None = _moment()
-    useful_until: datetime | None = _moment()
-    created_at: datetime = _moment(now=True)
-    settled_at: datetime | None = _moment()
+    resume_at: datetime | None = moment()
+    useful_until: datetime | None = moment()
+    created_at: datetime = moment(now=True)
+    settled_at: datetime | None = moment()
 
 
 class AttemptRow(SQLModel, table=True):
@@ -136,15 +134,15 @@ class AttemptRow(SQLModel, table=True):
     __tablename__ = "attempts"
     __table_args__ = (Index("attempts_by_effect", "effect_key", "id"),)
 
-    id: int = _number()
+    id: int = number()
     effect_key: str = Field(foreign_key="effects.key")
     kind: str
     run_id: str
     fence: int
-    started_at: datetime = _moment(now=True)
-    send_by: datetime | None = _moment()
-    settles_at: datetime | None = _moment()
-    ended_at: datetime | None = _moment()
+    started_at: datetime = moment(now=True)
+    send_by: datetime | None = moment()
+    settles_at: datetime | None = moment()
+    ended_at: datetime | None = moment()
     outcome: str | None = None
     http_status: int | None = None
     provider_request_id: str | None = None
@@ -161,14 +159,14 @@ class FactRow(SQLModel, table=True):
     __tablename__ = "facts"
     __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "kind", "identity", name="facts_once"),)
 
-    id: int = _number()
+    id: int = number()
     subject_kind: str
     subject_id: str
     kind: str
     identity: str
-    data: dict[str, Any] = _json()
+    data: dict[str, Any] = json_value()
     source: str
-    at: datetime = _moment(now=True)
+    at: datetime = moment(now=True)
 
 
 class RunRow(SQLModel, table=True):
@@ -180,14 +178,14 @@ class RunRow(SQLModel, table=True):
         Index("runs_open", "subject_id", postgresql_where=text("ended_at IS NULL")),
     )
 
-    id: int = _number()
+    id: int = number()
     subject_kind: str
     subject_id: str
     run_id: str
     attempt: int
     fence: int
-    started_at: datetime = _moment(now=True)
-    ended_at: datetime | None = _moment()
+    started_at: datetime = moment(now=True)
+    ended_at: datetime | None = moment()
     ended_as: str | None = None
 
 
@@ -197,7 +195,7 @@ class ProviderGateRow(SQLModel, table=True):
     __tablename__ = "provider_gates"
 
     provider: str = Field(primary_key=True)
-    closed_until: datetime | None = _moment()
+    closed_until: datetime | None = moment()
     reason: str | None = None
     misconfigured_in_a_row: int = 0
 
@@ -209,9 +207,9 @@ class ApiKeyRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     hashed: str = Field(unique=True)
-    scopes: list[str] = _json()
-    created_at: datetime = _moment(now=True)
-    revoked_at: datetime | None = _moment()
+    scopes: list[str] = json_value()
+    created_at: datetime = moment(now=True)
+    revoked_at: datetime | None = moment()
 
 
 class StockRow(SQLModel, table=True):
@@ -233,7 +231,7 @@ class ReservationRow(SQLModel, table=True):
     attempt: int = Field(primary_key=True)
     product_id: str = Field(primary_key=True)
     quantity: int
-    released_at: datetime | None = _moment()
+    released_at: datetime | None = moment()
 
 
 metadata = SQLModel.metadata
