@@ -56,11 +56,13 @@ async def apply(session: AsyncSession, row: Paying, effect: EffectRow | None, ad
             raise Contradiction(doubt)
     said = []
     for fact in known:
-        epoch = row.epoch
+        epoch, waits_until = row.epoch, effect and effect.resume_at
         changed = effect is not None and await _settle(session, row, effect, told_by(fact, effect))
         new = await record(session, row, fact, source="webhook")
         if changed and row.epoch == epoch:
             row.epoch += 1
+        if changed and waits_until is not None and row.resume_at == waits_until:
+            row.resume_at = await database_now(session)  # what it waited to know is known
         if new:
             await FOLLOWS[kind_of(row).name](session, row, effect, fact)
         said.append(fact.kind if new else f"{fact.kind}, which was known")
