@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 async def test_a_storm_of_webhooks_ends_as_the_same_webhooks_do_that_come_once_and_in_order() -> None:
-    outcome = await storm(Plan(orders=12, most=10, kills=("gateway", "worker")))
+    outcome = await storm(Plan(orders=12, most=10, kills=("gateway", "worker"), sweep_seconds=5))
 
     assert outcome.troubles == []
     assert [kill.role for kill in outcome.kills] == ["gateway", "worker"]

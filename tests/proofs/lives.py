@@ -24,7 +24,7 @@ Deed = Callable[[], Awaitable[None]]
 @dataclass
 class Surroundings:
     """
-    What a life goes on in. ``starting`` bounds how many orders begin at a time.
+    What a life goes on in. ``at_once`` bounds how many orders are under way.
 
     ``before_deed`` waits until the hub has caught up with an order (in calm) or does not (in a storm); ``announced`` waits until the hub
     has confirmed it. ``first`` delivers letters at once, and is None where nobody hurries.
@@ -35,7 +35,7 @@ class Surroundings:
     before_deed: Callable[[str], Awaitable[None]]
     first: Callable[[list[Letter]], Awaitable[None]] | None
     announced: Callable[[str], Awaitable[None]]
-    starting: asyncio.Semaphore
+    at_once: asyncio.Semaphore
     foreign_key: str
 
 
@@ -48,10 +48,9 @@ class Life:
         self._followed = 0
 
     async def live(self) -> None:
-        async with AsyncExitStack() as held:
-            async with self.around.starting:
-                answers = {name: await held.enter_async_context(self._held(*call)) for name, call in self._calls().items()}
-                await self._begin(answers)
+        async with self.around.at_once, AsyncExitStack() as held:
+            answers = {name: await held.enter_async_context(self._held(*call)) for name, call in self._calls().items()}
+            await self._begin(answers)
             await self._go_on(answers)
         while len(self.around.post.of(self.order_id)) < NOTICES:
             await self._chatter()

@@ -44,6 +44,7 @@ class Plan:
     most: int = 46
     kills: tuple[str, ...] = ALL_KILLS
     seed: int = 20261122
+    sweep_seconds: float = 30
 
 
 @dataclass
@@ -67,7 +68,7 @@ async def storm(plan: Plan) -> Outcome:
     outcome = Outcome(plan)
     async with (
         Post().open() as post,
-        running_hub(sweep_seconds=5, lease_seconds=5, time_scale=0.05, public_url=post.url) as hub,
+        running_hub(sweep_seconds=plan.sweep_seconds, lease_seconds=5, time_scale=0.05, public_url=post.url) as hub,
         calling_back_at(hub, post.url),
         hub.database() as database,
     ):
@@ -101,7 +102,7 @@ async def calm_weather(hub: Hub, post: Post, watch: Watch, plan: Plan) -> None:
             before_deed=watch.caught_up,
             first=None,
             announced=watch.announced,
-            starting=asyncio.Semaphore(AT_ONCE),
+            at_once=asyncio.Semaphore(AT_ONCE),
             foreign_key=hub.key("stripe"),
         )
         await all_live(around, names("calm", plan))
@@ -125,7 +126,7 @@ async def stormy_weather(hub: Hub, post: Post, watch: Watch, outcome: Outcome) -
             before_deed=does_not_wait,
             first=weather.first,
             announced=watch.announced,
-            starting=asyncio.Semaphore(AT_ONCE),
+            at_once=asyncio.Semaphore(AT_ONCE),
             foreign_key=hub.key("stripe"),
         )
         async with asyncio.TaskGroup() as group:
