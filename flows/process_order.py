@@ -56,6 +56,7 @@ async def go_on(order: Order) -> None:
     await pay_debts(order)
     if order.status in (Status.NEEDS_ATTENTION, Status.DISPUTED):
         await courtesies(attention=call_attention(order))
+        await tell_of_delivery(order)
     elif order.facets.hold is HoldFacet.UNDOING:
         await undo(order, "taken up again")
     else:
@@ -98,7 +99,12 @@ async def fulfil(order: Order) -> None:
         return
     missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
     await announce(order, missed)
-    if order.facets.parcel is ParcelFacet.DELIVERED:
+    await tell_of_delivery(order)
+
+
+async def tell_of_delivery(order: Order) -> None:
+    """Tell the customer that the parcel has arrived, also while a person has to look at something else."""
+    if order.facets.parcel is ParcelFacet.DELIVERED and order.facets.hold is HoldFacet.NONE:
         await courtesies(delivered=mail_delivery(order))
 
 

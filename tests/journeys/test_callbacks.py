@@ -93,6 +93,21 @@ async def test_a_dispute_needs_attention_and_the_team_is_told_once(hub: Hub) -> 
     assert (await hub.seen("o-disputed"))["slack.message"] == 2, "confirmed, and disputed"
 
 
+async def test_the_customer_of_a_disputed_order_still_hears_of_the_delivery(hub: Hub) -> None:
+    await hub.place("o-disputed-delivered")
+    order = await hub.until_status("o-disputed-delivered", "confirmed")
+    await hub.sandbox.world(f"stripe/payments/{order['chargeId']}/dispute")
+    await hub.until_status("o-disputed-delivered", "disputed")
+
+    await hub.sandbox.world(f"parcels/{order['trackingNumber']}", status="DELIVERED")
+
+    async def told() -> bool:
+        return (await hub.seen("o-disputed-delivered"))["sendgrid.mail"] == 2
+
+    await until(told, seconds=30, what=lambda: "the mail about the delivery")
+    assert (await hub.order("o-disputed-delivered"))["status"] == "disputed"
+
+
 async def test_a_returned_parcel_is_seen(hub: Hub) -> None:
     await hub.place("o-returned")
     number = (await hub.until_status("o-returned", "confirmed"))["trackingNumber"]
