@@ -24,6 +24,7 @@ from tests.proofs.letters import Letter, Post, carrier_to
 from tests.proofs.lives import NOTICES, Life, Surroundings
 from tests.proofs.natures import NATURES
 from tests.proofs.storm_document import written
+from tests.proofs.unfinished import unfinished
 from tests.proofs.watching import Watch
 
 ALL_KILLS = ("gateway", "worker", "prefect-server")
@@ -73,11 +74,15 @@ async def storm(plan: Plan) -> Outcome:
         hub.database() as database,
     ):
         watch = Watch(database, post)
-        began = time.monotonic()
-        await calm_weather(hub, post, watch, plan)
-        outcome.calm_seconds = time.monotonic() - began
-        say(f"calm: {len(names('calm', plan))} orders, {sum(map(len, post.by_order.values()))} notices, {outcome.calm_seconds:.0f} s")
-        await stormy_weather(hub, post, watch, outcome)
+        try:
+            began = time.monotonic()
+            await calm_weather(hub, post, watch, plan)
+            outcome.calm_seconds = time.monotonic() - began
+            say(f"calm: {len(names('calm', plan))} orders, {sum(map(len, post.by_order.values()))} notices, {outcome.calm_seconds:.0f} s")
+            await stormy_weather(hub, post, watch, outcome)
+        except Exception:
+            say("\n".join(["it did not come to its end; these orders have something to do:", *await unfinished(hub)]))
+            raise
         await compare(hub, post, watch, outcome)
     return outcome
 
