@@ -18,7 +18,7 @@ from hub.signup_facets import LENIENT, Critical, SignupStatus, StepOutcome
 from hub.signup_rows import facets_of, write_facets
 from hub.signup_tables import SignupRow
 from hub.signups import CREDIT_CARD, SignupRequest
-from hub.subject_rows import locked
+from hub.subject_rows import locked, take_up_again
 from hub.tables import HubIdentity
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ async def go_on_with(signup_id: str) -> None:
             if row.attention is None and row.resume_at is None:
                 raise NothingToResume(signup_id, row.status, "sign-up")
             row.attention = None
-            row.epoch += 1
-            row.resume_at, row.progressed_at, row.runs_without_progress = now, now, 0
+            take_up_again(row, now)
             write_facets(row, facets_of(row))
 
 
@@ -117,10 +116,9 @@ async def _begin_again(signup_id: str) -> bool:
         row, now = await locked(session, signup_id, "signup")
         if row.profile != StepOutcome.UNAVAILABLE or row.resume_at is not None:
             return False
-        row.epoch += 1
         again = {"profile": StepOutcome.OPEN, "records": StepOutcome.OPEN}
         write_facets(row, facets_of(row).model_copy(update=again))
-        row.resume_at, row.progressed_at, row.runs_without_progress = now, now, 0
+        take_up_again(row, now)
         return True
 
 

@@ -18,7 +18,7 @@ from hub.order_rows import facets_of, write_facets
 from hub.orders import OrderRequest
 from hub.progress import anew
 from hub.stock import put_back
-from hub.subject_rows import locked, record
+from hub.subject_rows import locked, record, take_up_again
 from hub.tables import HubIdentity, OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
@@ -147,14 +147,11 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
             await record(session, row, StockReleased(attempt=row.attempt), source="person")
         facets = anew(facets_of(row), attempt)
         row.attempt = attempt
-        row.epoch += 1
         row.payment_method = payment_method or row.payment_method
         row.message = f"attempt {attempt} begins"
         row.next_action = None
         row.earlier_payment_id, row.payment_id = row.payment_id or row.earlier_payment_id, None
-        row.resume_at = now
-        row.runs_without_progress = 0
-        row.progressed_at = now
+        take_up_again(row, now)
         write_facets(row, facets)
 
 
@@ -172,8 +169,5 @@ async def go_on(order_id: str) -> None:
             raise NothingToResume(order_id, row.status)
         row.attention = None
         row.message = "taken up again"
-        row.epoch += 1
-        row.resume_at = now
-        row.runs_without_progress = 0
-        row.progressed_at = now
+        take_up_again(row, now)
         row.status = status_of(facets_of(row))

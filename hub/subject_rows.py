@@ -74,6 +74,13 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     return True
 
 
+def take_up_again(row: SubjectColumns, now: datetime) -> None:
+    """Make the locked subject due, with the patience that a new one meets, and without Prefect's memory of how far it was."""
+    row.epoch += 1
+    row.resume_at = row.progressed_at = now
+    row.runs_without_progress = 0
+
+
 async def hub_identity(session: AsyncSession) -> HubIdentity:
     """Return the row that says which hub this database belongs to."""
     return (await session.exec(select(HubIdentity))).one()
