@@ -6,14 +6,14 @@ from prefect import task
 
 from blocks.stripe_account import StripeAccount
 from hub.effects import Effect
-from hub.ledger import find_out, once
-from hub.payments import Payment, PaymentRequest, Refund
+from hub.ledger import find_out
+from hub.payments import Payment, Refund
 from hub.policies import PAYMENT
-from hub.settings import settings
 from hub.signup_decisions import note_not_made
 from hub.signups import Signup
 from tasks.accounts import account_for
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
+from tasks.payments import give_back, pay, payment_of
 
 
 @task(
@@ -27,9 +27,7 @@ from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 )
 async def take_first_payment(signup: Signup) -> Payment:
     """Charge the new user once, whatever dies in between."""
-    effect = _payment(signup)
-    stripe = await account_for(effect, StripeAccount)
-    return await once(effect, terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
+    return await pay(_payment(signup))
 
 
 @task(
@@ -63,19 +61,10 @@ async def find_first_payment(signup: Signup) -> Payment | None:
 async def refund_late_payment(signup: Signup, owed: Effect) -> Refund:
     """Give back what was paid for a sign-up that had been undone."""
     del signup  # what makes the cache key
-    stripe = await account_for(owed, StripeAccount)
-    return await once(owed, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+    return await give_back(owed)
 
 
 def _payment(signup: Signup) -> Effect:
     if signup.money is None or signup.payment_method is None:
         raise ValueError(f"{signup.title} asks for no payment")
-    request = PaymentRequest(
-        amount=signup.money.amount,
-        currency=signup.money.currency,
-        payment_method=signup.payment_method,
-        description=f"Sign-up {signup.id}",
-        metadata=signup.reference,
-        return_url=settings().return_url,
-    )
-    return signup.effect("payment", request)
+    return payment_of(signup, signup.money, signup.payment_method, f"Sign-up {signup.id}")

@@ -8,10 +8,12 @@ from blocks.stripe_account import StripeAccount
 from hub.decisions import begin_undo
 from hub.effects import Effect
 from hub.ledger import once
+from hub.money import Money
 from hub.orders import Order
 from hub.payments import CancelRequest, Payment, PaymentRequest, Refund
 from hub.policies import PAYMENT
 from hub.settings import settings
+from hub.subjects import Subject
 from tasks.accounts import account_for
 from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
@@ -29,17 +31,7 @@ from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 )
 async def take_payment(order: Order) -> Payment:
     """Charge the order once, whatever dies in between."""
-    request = PaymentRequest(
-        amount=order.money.amount,
-        currency=order.money.currency,
-        payment_method=order.payment_method,
-        description=f"Order {order.id}",
-        metadata=order.reference,
-        return_url=settings().return_url,
-    )
-    effect = order.effect("payment", request)
-    stripe = await account_for(effect, StripeAccount)
-    return await once(effect, terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
+    return await pay(payment_of(order, order.money, order.payment_method, f"Order {order.id}"))
 
 
 @straight
@@ -54,10 +46,7 @@ async def take_payment(order: Order) -> Payment:
 )
 async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
-    request = CancelRequest(payment_id=payment_id)
-    effect = order.effect(f"cancel-payment.{order.attempt}", request)
-    stripe = await account_for(effect, StripeAccount)
-    return await once(effect, terms=stripe.terms, call=stripe.cancel_payment)
+    return await _call_off(order.effect(f"cancel-payment.{order.attempt}", CancelRequest(payment_id=payment_id)))
 
 
 @straight
@@ -72,9 +61,7 @@ async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
 )
 async def refund_payment(order: Order, because: str) -> Refund:
     """Give the whole payment back once; the intention is committed together with the decision to undo the order."""
-    refund = await begin_undo(order, because)
-    stripe = await account_for(refund, StripeAccount)
-    return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+    return await give_back(await begin_undo(order, because))
 
 
 @straight
@@ -90,8 +77,7 @@ async def refund_payment(order: Order, because: str) -> Refund:
 async def refund_late_money(order: Order, owed: Effect) -> Refund:
     """Give back what was paid for an attempt that the order had left behind."""
     del order  # what makes the cache key
-    stripe = await account_for(owed, StripeAccount)
-    return await once(owed, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+    return await give_back(owed)
 
 
 @straight
@@ -107,5 +93,34 @@ async def refund_late_money(order: Order, owed: Effect) -> Refund:
 async def expire_payment(order: Order, owed: Effect) -> Payment:
     """Call off the payment that the customer did not finish in time; or learn that it was finished."""
     del order  # what makes the cache key
-    stripe = await account_for(owed, StripeAccount)
-    return await once(owed, terms=stripe.terms, call=stripe.cancel_payment)
+    return await _call_off(owed)
+
+
+def payment_of(subject: Subject, money: Money, payment_method: str, description: str) -> Effect:
+    """Return the payment that the subject asks for, complete as the provider gets it."""
+    request = PaymentRequest(
+        amount=money.amount,
+        currency=money.currency,
+        payment_method=payment_method,
+        description=description,
+        metadata=subject.reference,
+        return_url=settings().return_url,
+    )
+    return subject.effect("payment", request)
+
+
+async def pay(payment: Effect) -> Payment:
+    """Take the money once; what nobody knows of is looked for."""
+    stripe = await account_for(payment, StripeAccount)
+    return await once(payment, terms=stripe.terms, call=stripe.take_payment, find=stripe.find_payment)
+
+
+async def give_back(refund: Effect) -> Refund:
+    """Give the money back once; what nobody knows of is looked for."""
+    stripe = await account_for(refund, StripeAccount)
+    return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
+
+
+async def _call_off(cancellation: Effect) -> Payment:
+    stripe = await account_for(cancellation, StripeAccount)
+    return await once(cancellation, terms=stripe.terms, call=stripe.cancel_payment)
