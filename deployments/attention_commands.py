@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
+from deployments.options import AsJson
+from deployments.telling_stories import print_json
 from hub.attention import attention_list
 
 attention = App(name="attention", help="What a person has to look at: list.")
 
 
 @attention.command(name="list")
-async def list_them(*, limit: int = 100, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+async def list_them(*, limit: int = 100, as_json: AsJson = False) -> None:
     """
     List what needs attention, longest waiting first: why, and the command that follows once it is mended.
 
@@ -26,7 +24,7 @@ async def list_them(*, limit: int = 100, as_json: Annotated[bool, Parameter(name
     """
     found = await attention_list(limit)
     if as_json:
-        sys.stdout.write(json.dumps([one.model_dump(mode="json") for one in found], indent=2) + "\n")
+        print_json([one.model_dump(mode="json") for one in found])
         return
     table = Table("what", "since", "why", "once it is mended")
     for one in found:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import httpx
-from cyclopts import Parameter
 from rich.console import Console
 
 from deployments import instance
@@ -18,12 +15,14 @@ from deployments.demo_scenes import Demo, Scene, Told
 from deployments.demo_story import play
 from deployments.gateway_client import gateway_client
 from deployments.layout import prepared
+from deployments.options import AsJson
 from deployments.sandbox_client import sandbox_client
 from deployments.stack import local_stack
 from deployments.stack_settings import GivenSettings
+from deployments.telling_stories import print_json
 
 
-async def demo(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+async def demo(*, as_json: AsJson = False) -> int:
     """
     Run real orders through the whole stack, show what happened, and stop.
 
@@ -37,7 +36,7 @@ async def demo(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
     async with _stage(console) as stage:
         outcome = await play(stage, console.print)
     if as_json:
-        sys.stdout.write(json.dumps(outcome.as_json(), indent=2) + "\n")
+        print_json(outcome.as_json())
     else:
         _print(console, outcome.scenes, outcome.effects)
     verdict = "[bold green]All of it is as it should be.[/]" if outcome.ok else "[bold red]Not as it should be.[/]"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
+from deployments.options import Flag
 from deployments.problems import Problem
+from deployments.telling_stories import print_json
 from hub.notice_views import count_notices, list_notices, replay_all, replay_notice, view_notice
 from hub.notices import NoticeState
 
@@ -46,7 +47,7 @@ async def count() -> None:
 
 
 @notices.command
-async def show(notice_id: int, *, content: Annotated[bool, Parameter(negative="")] = False) -> None:
+async def show(notice_id: int, *, content: Flag = False) -> None:
     """
     Show one notice.
 
@@ -55,7 +56,7 @@ async def show(notice_id: int, *, content: Annotated[bool, Parameter(negative=""
         content: Also what the provider sent, exactly as it came; it may hold personal data.
     """
     view, sent = await view_notice(notice_id)
-    sys.stdout.write(json.dumps(view.model_dump(mode="json"), indent=2) + "\n")
+    print_json(view.model_dump(mode="json"))
     if content:
         sys.stdout.write("(cleared away)\n" if sent is None else sent.decode(errors="replace") + "\n")
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
+from deployments.options import AsJson, Flag
 from deployments.problems import Problem
 from deployments.request_files import read_request
-from deployments.telling_stories import tell
+from deployments.telling_stories import print_json, print_view, tell
 from hub.money import Money
 
 order = App(name="order", help="One order: place, show, explain, retry.")
 orders = App(name="orders", help="All orders.")
 
 MOVING = ("received", "paid", "cancelling", "refunding")
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 @order.command
@@ -44,13 +44,13 @@ async def place(order_id: str, *, file: Path | None = None, payment_method: str 
         body["paymentMethod"] = payment_method
     async with gateway_client() as gateway:
         code, view = await gateway.ask("PUT", f"/orders/{order_id}", body)
-        _say("placed" if code == CREATED else "known already, unchanged", view)
+        _say("placed" if code == HTTPStatus.CREATED else "known already, unchanged", view)
         if wait:
             _say("now", await settled(gateway, order_id))
 
 
 @order.command
-async def show(order_id: str, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+async def show(order_id: str, *, as_json: AsJson = False) -> None:
     """
     Show how far an order is.
 
@@ -61,17 +61,13 @@ async def show(order_id: str, *, as_json: Annotated[bool, Parameter(name="--json
     async with gateway_client() as gateway:
         _, view = await gateway.ask("GET", f"/orders/{order_id}")
     if as_json:
-        sys.stdout.write(json.dumps(view, indent=2) + "\n")
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in view.items():
-        if value is not None:
-            table.add_row(f"[bold]{name}[/]", json.dumps(value) if isinstance(value, dict) else str(value))
-    Console().print(table)
+        print_json(view)
+    else:
+        print_view(view)
 
 
 @order.command
-async def explain(order_id: str, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+async def explain(order_id: str, *, as_json: AsJson = False) -> None:
     """
     Tell an order's whole story: facts, calls to providers, looks and runs, oldest first.
 
@@ -83,9 +79,9 @@ async def explain(order_id: str, *, as_json: Annotated[bool, Parameter(name="--j
         _, view = await gateway.ask("GET", f"/orders/{order_id}")
         _, story = await gateway.ask("GET", f"/orders/{order_id}/timeline")
     if as_json:
-        sys.stdout.write(json.dumps(story, indent=2) + "\n")
-        return
-    tell(order_id, view["status"], view["message"], story)
+        print_json(story)
+    else:
+        tell(order_id, view["status"], view["message"], story)
 
 
 @order.command
@@ -143,9 +139,6 @@ async def settled(gateway: GatewayClient, order_id: str, *, within_seconds: floa
     raise Problem(
         f"order {order_id} is still {view['status']} after {within_seconds:.0f} s: {view['message']}; see `hub order explain {order_id}`"
     )
-
-
-CREATED = 201
 
 
 def _say(what: str, view: dict[str, Any]) -> None:

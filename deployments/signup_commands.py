@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
+from cyclopts import App
 
 from deployments.examples import EXAMPLE_SIGNUP
 from deployments.gateway_client import GatewayClient, gateway_client
+from deployments.options import AsJson, Flag
 from deployments.problems import Problem
 from deployments.request_files import read_request
-from deployments.telling_stories import tell
+from deployments.telling_stories import print_json, print_view, tell
 
 signup = App(name="signup", help="One sign-up: place, show, explain, retry.")
 
-CREATED = 201
 IN_PROGRESS = "IN_PROGRESS"
-Flag = Annotated[bool, Parameter(negative="")]
-AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @signup.command
@@ -42,10 +38,11 @@ async def place(signup_id: str, *, file: Path | None = None, strict: Flag = Fals
     critical = {"critical": ["profile", "payment"]} if strict else {}
     async with gateway_client() as gateway:
         code, view = await gateway.ask("PUT", f"/signups/{signup_id}", body, **critical)
-        sys.stdout.write(f"{view['signupId']}: {'placed' if code == CREATED else 'known already, unchanged'}; {view['status']}\n")
+        what = "placed" if code == HTTPStatus.CREATED else "known already, unchanged"
+        sys.stdout.write(f"{view['signupId']}: {what}; {view['status']}\n")
         if wait:
             view = await reported(gateway, view["signupId"])
-            sys.stdout.write(json.dumps(view, indent=2) + "\n")
+            print_json(view)
 
 
 @signup.command
@@ -60,13 +57,9 @@ async def show(signup_id: str, *, as_json: AsJson = False) -> None:
     async with gateway_client() as gateway:
         _, view = await gateway.ask("GET", f"/signups/{signup_id}")
     if as_json:
-        sys.stdout.write(json.dumps(view, indent=2) + "\n")
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in view.items():
-        if value not in (None, []):
-            table.add_row(f"[bold]{name}[/]", json.dumps(value) if isinstance(value, dict | list) else str(value))
-    Console().print(table)
+        print_json(view)
+    else:
+        print_view(view)
 
 
 @signup.command
@@ -82,9 +75,9 @@ async def explain(signup_id: str, *, as_json: AsJson = False) -> None:
         _, view = await gateway.ask("GET", f"/signups/{signup_id}")
         _, story = await gateway.ask("GET", f"/signups/{signup_id}/timeline")
     if as_json:
-        sys.stdout.write(json.dumps(story, indent=2) + "\n")
-        return
-    tell(signup_id, view["status"], view["message"], story)
+        print_json(story)
+    else:
+        tell(signup_id, view["status"], view["message"], story)
 
 
 @signup.command

@@ -6,20 +6,19 @@ import asyncio
 import signal
 import sys
 import time
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
 from deployments import secret_files
+from deployments.options import Flag
 from deployments.stack import Stack, local_stack
 from deployments.stack_settings import GivenSettings
 from hub.private_files import SECRETS_FOLDER
 
 
-async def up(*, mixed: Annotated[bool, Parameter(negative="")] = False) -> int:
+async def up(*, mixed: Flag = False) -> int:
     """
     Start everything on this machine, and stay until Ctrl-C.
 
