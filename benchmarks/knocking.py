@@ -8,8 +8,6 @@ starts.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import json
 import secrets
 import sys
@@ -20,18 +18,15 @@ from typing import Any
 
 import aiohttp
 
+from sandbox.callback_signing import SIGNERS, Draft, Letter
+
 ANOTHER_HUB = "00000000-0000-4000-8000-000000000000"
 ACCEPTED = 202
-Call = tuple[bytes, dict[str, str]]
 
 
-def stripe_call(secret: str) -> Call:
-    """
-    A payment that another hub took through the same account: read, and found to be none of ours.
-
-    Source: https://docs.stripe.com/webhooks#verify-manually
-    """
-    mark, date = secrets.token_hex(12), f"{time.time():.0f}"
+def stripe_call(secret: str) -> Letter:
+    """A payment that another hub took through the same account: read, and found to be none of ours."""
+    mark = secrets.token_hex(12)
     intent = {
         "id": f"pi_{mark}",
         "object": "payment_intent",
@@ -43,22 +38,19 @@ def stripe_call(secret: str) -> Call:
         "description": "x" * 1000,  # an event of Stripe's has about two kilobytes
     }
     event = {"id": f"evt_{mark}", "object": "event", "type": "payment_intent.succeeded", "data": {"object": intent}}
-    body = json.dumps(event).encode()
-    signature = hmac.digest(secret.encode(), date.encode() + b"." + body, "sha256").hex()
-    return body, {"Stripe-Signature": f"t={date},v1={signature}"}
+    return _signed("stripe", secret, event["id"], event["type"], event)
 
 
-def custom_call(secret: str, event_id: str, kind: str, order_id: str) -> Call:
-    """
-    Something that the company's warehouse tells.
+def custom_call(secret: str, event_id: str, kind: str, order_id: str) -> Letter:
+    """Something that the company's warehouse tells."""
+    return _signed("custom", secret, event_id, kind, {"type": kind, "timestamp": "2026-11-22T04:00:00Z", "data": {"orderId": order_id}})
 
-    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    """
-    date = f"{time.time():.0f}"
-    body = json.dumps({"type": kind, "timestamp": "2026-11-22T04:00:00Z", "data": {"orderId": order_id}}).encode()
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = base64.b64encode(hmac.digest(key, f"{event_id}.{date}.".encode() + body, "sha256")).decode()
-    return body, {"webhook-id": event_id, "webhook-timestamp": date, "webhook-signature": f"v1,{mac}"}
+
+def _signed(provider: str, secret: str, event_id: str, kind: str, event: dict[str, Any]) -> Letter:
+    now = time.time()
+    return SIGNERS[provider](
+        Draft(kind=kind, identity=event_id, contents=[event], form=False, url="", secret=secret, attempt=1, trouble="", now=now)
+    )
 
 
 @dataclass(frozen=True)
@@ -91,11 +83,11 @@ async def knock(job: Job) -> Outcome:
     calls = iter([stripe_call(job.secret) for _ in range(job.number)])
     each, accepted = list[float](), 0
 
-    async def visitor(http: aiohttp.ClientSession, calls: Iterator[Call]) -> None:
+    async def visitor(http: aiohttp.ClientSession, calls: Iterator[Letter]) -> None:
         nonlocal accepted
-        for body, headers in calls:
+        for call in calls:
             began = time.perf_counter()
-            async with http.post(job.url, data=body, headers=headers) as answer:
+            async with http.post(job.url, data=call.body, headers=call.headers) as answer:
                 await answer.read()
             each.append(time.perf_counter() - began)
             accepted += answer.status == ACCEPTED

@@ -99,9 +99,9 @@ class Webhooks:
     async def _tell(self, http: aiohttp.ClientSession, kind: str, order_id: str) -> tuple[str, float]:
         """Returns the event's id and the moment of the call; the machine has one clock, which is the database's, too."""
         event_id = f"{NAME}-{next(self._numbers)}"
-        body, headers = custom_call(self._secrets["custom"], event_id, kind, order_id)
+        call = custom_call(self._secrets["custom"], event_id, kind, order_id)
         called_at = time.time()
-        async with http.post("/webhooks/custom", data=body, headers=headers) as answer:
+        async with http.post("/webhooks/custom", data=call.body, headers=call.headers) as answer:
             if answer.status != ACCEPTED:
                 raise RuntimeError(f"the gateway answered {answer.status}")
         return event_id, called_at
