@@ -12,6 +12,7 @@ from deployments.examples import EXAMPLE_SIGNUP
 from tests.journeys.hub_under_test import Hub, until
 
 PHONE = "+12025550123"
+EVERYTHING = Counter({"profiles.profile": 1, "stripe.charge": 1, "sendgrid.mail": 2, "twilio.text": 1})
 
 
 def a_signup(signup_id: str, **changes: Any) -> dict[str, Any]:
@@ -44,6 +45,11 @@ async def until_reported(hub: Hub, signup_id: str, *statuses: str, seconds: floa
     """Return the sign-up once it has one of these statuses, or any final one."""
     wanted = statuses or ("COMPLETE", "PARTIAL", "FAILED")
     return await until_signup(hub, signup_id, lambda view: view["status"] in wanted, seconds=seconds)
+
+
+async def signup_at_rest(hub: Hub, signup_id: str, status: str, *, seconds: float = 60) -> dict[str, Any]:
+    """Return the sign-up once it has this status and no run of it is due."""
+    return await until_signup(hub, signup_id, lambda view: view["status"] == status and view["resumeAt"] is None, seconds=seconds)
 
 
 def told(view: dict[str, Any]) -> set[tuple[str, str]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import psutil
@@ -14,11 +12,10 @@ import pytest
 
 from deployments.processes import gone_within
 from tests.journeys.hub_under_test import CONFIRMED, Hub, until
+from tests.journeys.moments import Moment, held_at
 
 pytestmark = pytest.mark.timeout(400)
 RECOVERY_SECONDS = 120
-LOCK = 4711
-"""An advisory lock of the test's own: whoever wants to intend a mail waits for it."""
 
 
 async def test_orders_survive_kill_9_of_the_worker_and_of_what_holds_the_connection(hub: Hub) -> None:
@@ -26,7 +23,7 @@ async def test_orders_survive_kill_9_of_the_worker_and_of_what_holds_the_connect
     orders = ["o-at-provider", "o-unanswered", "o-labelled"]
     await hub.sandbox.fault("stripe", "create payment", "delay", seconds=20, match={"subject": orders[0]})
     await hub.sandbox.fault("stripe", "create payment", "delay", when="after", seconds=20, match={"subject": orders[1]})
-    async with no_mail_begins(hub, orders[2]) as waiting_for_the_mail:
+    async with held_at(hub, Moment("effects", f"NEW.subject_id = '{orders[2]}' AND NEW.step = 'mail'")) as waiting_for_the_mail:
         for order_id in orders:
             await hub.place(order_id)
         await hub.sandbox.until_in_flight("stripe", "create payment", worked=False, seconds=60)
@@ -82,30 +79,6 @@ async def test_an_order_taken_while_prefect_is_down_is_done_when_it_is_back(hub:
     assert answer.status_code == 201
     await hub.until_status("o-outage", "confirmed", seconds=RECOVERY_SECONDS)
     assert await hub.seen("o-outage") == CONFIRMED
-
-
-@asynccontextmanager
-async def no_mail_begins(hub: Hub, order_id: str) -> AsyncIterator[object]:
-    """While the block runs, a run that comes to the order's mail waits in the database; yields a condition that says whether one does."""
-    async with hub.database() as holder, hub.database() as observer:
-        await holder.execute("SELECT pg_advisory_lock($1)", LOCK)
-        await observer.execute(f"""
-            CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN PERFORM pg_advisory_xact_lock({LOCK}); RETURN NEW; END $$;
-            CREATE TRIGGER wait_for_the_test BEFORE INSERT ON effects FOR EACH ROW
-            WHEN (NEW.step = 'mail' AND NEW.subject_id = '{order_id}') EXECUTE FUNCTION wait_for_the_test();
-        """)
-
-        async def somebody_waits() -> bool:
-            return bool(
-                await observer.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1", LOCK)
-            )
-
-        try:
-            yield somebody_waits
-        finally:
-            await holder.execute("SELECT pg_advisory_unlock($1)", LOCK)
-            await observer.execute("DROP TRIGGER wait_for_the_test ON effects; DROP FUNCTION wait_for_the_test")
 
 
 async def answers(hub: Hub) -> bool:

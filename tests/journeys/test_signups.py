@@ -9,11 +9,10 @@ import pytest
 
 from deployments.examples import EXAMPLE_SIGNUP
 from tests.journeys.hub_under_test import Hub
-from tests.journeys.signup_kit import PHONE, a_signup, place, seen, signup, told, until_reported, until_signup
+from tests.journeys.signup_kit import EVERYTHING, PHONE, a_signup, place, seen, signup, signup_at_rest, told, until_reported, until_signup
 
 pytestmark = pytest.mark.timeout(300)
 
-EVERYTHING = Counter({"profiles.profile": 1, "stripe.charge": 1, "sendgrid.mail": 2, "twilio.text": 1})
 WITHOUT_A_TEXT = EVERYTHING - Counter({"twilio.text": 1})
 
 
@@ -115,7 +114,7 @@ async def test_a_strict_sign_up_waits_for_the_customer_and_leaves_no_profile_whe
     async with hub.database() as database:
         await hub.sandbox.customer_fails(await database.fetchval("SELECT payment_id FROM signups WHERE id = 's-3ds'"))
 
-    failed = await until_signup(hub, "s-3ds", lambda view: view["status"] == "FAILED" and view["resumeAt"] is None)
+    failed = await signup_at_rest(hub, "s-3ds", "FAILED")
     assert (failed["profileCreated"], failed["nextAction"], failed["notificationsSent"]) == (False, None, [])
     assert (await seen(hub, "s-3ds"))["profiles.removal"] == 1
 
