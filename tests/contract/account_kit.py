@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import pickle
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,26 +21,37 @@ from tests.contract.sandbox_process import Sandbox
 CUSTOMER = "bob.builder@example.net"
 Verb = Callable[[], Awaitable[Any]]
 
-# What happens to the request, which of our errors that is, and how many effects the provider has had.
+
+@dataclass(frozen=True)
+class Trouble:
+    """What happens to a request (``fault``, for the sandbox), which of our errors that is, and how many effects the provider has had."""
+
+    fault: dict[str, Any]
+    kind: type[ProviderError]
+    happened: int
+
+
 TROUBLES = [
-    pytest.param({"what": "drop"}, OutcomeUnknown, 0, id="the line goes dead before the work"),
-    pytest.param({"what": "drop", "when": "after"}, OutcomeUnknown, 1, id="the line goes dead after the work"),
-    pytest.param({"what": "garbage", "when": "after"}, OutcomeUnknown, 1, id="an answer nobody can read"),
-    pytest.param({"what": "garbage", "when": "after", "body": "[1]"}, OutcomeUnknown, 1, id="an answer of another shape"),
-    pytest.param({"what": "garbage", "when": "after", "body": " " * 1_100_000}, OutcomeUnknown, 1, id="an answer without end"),
-    pytest.param({"what": "garbage", "when": "after", "body": "{" + " " * 5_000_000 + "}"}, OutcomeUnknown, 1, id="an answer of 5 MB"),
-    pytest.param({"what": "garbage", "when": "after", "body": "<html>Sign in</html>"}, OutcomeUnknown, 1, id="a page for people"),
-    pytest.param({"what": "garbage", "when": "after", "body": ""}, OutcomeUnknown, 1, id="an empty answer"),
-    pytest.param({"what": "hang", "when": "after"}, OutcomeUnknown, 1, id="no answer in time"),
-    pytest.param({"what": "status", "status": 500}, OutcomeUnknown, 0, id="500 before the work"),
+    pytest.param(Trouble({"what": "drop"}, OutcomeUnknown, 0), id="the line goes dead before the work"),
+    pytest.param(Trouble({"what": "drop", "when": "after"}, OutcomeUnknown, 1), id="the line goes dead after the work"),
+    pytest.param(Trouble({"what": "garbage", "when": "after"}, OutcomeUnknown, 1), id="an answer nobody can read"),
+    pytest.param(Trouble({"what": "garbage", "when": "after", "body": "[1]"}, OutcomeUnknown, 1), id="an answer of another shape"),
+    pytest.param(Trouble({"what": "garbage", "when": "after", "body": " " * 1_100_000}, OutcomeUnknown, 1), id="an answer without end"),
     pytest.param(
-        {"what": "status", "status": 502, "when": "after", "body": "<html>"}, OutcomeUnknown, 1, id="a proxy's 502 after the work"
+        Trouble({"what": "garbage", "when": "after", "body": "{" + " " * 5_000_000 + "}"}, OutcomeUnknown, 1), id="an answer of 5 MB"
     ),
-    pytest.param({"what": "status", "status": 408}, OutcomeUnknown, 0, id="408"),
-    pytest.param({"what": "status", "status": 429, "retry_after": 7}, RateLimited, 0, id="too many requests"),
-    pytest.param({"what": "status", "status": 403, "body": "no"}, Misconfigured, 0, id="no permission"),
-    pytest.param({"what": "status", "status": 404, "body": "no"}, Misconfigured, 0, id="not known there"),
-    pytest.param({"what": "status", "status": 307}, Misconfigured, 0, id="a redirect"),
+    pytest.param(Trouble({"what": "garbage", "when": "after", "body": "<html>Sign in</html>"}, OutcomeUnknown, 1), id="a page for people"),
+    pytest.param(Trouble({"what": "garbage", "when": "after", "body": ""}, OutcomeUnknown, 1), id="an empty answer"),
+    pytest.param(Trouble({"what": "hang", "when": "after"}, OutcomeUnknown, 1), id="no answer in time"),
+    pytest.param(Trouble({"what": "status", "status": 500}, OutcomeUnknown, 0), id="500 before the work"),
+    pytest.param(
+        Trouble({"what": "status", "status": 502, "when": "after", "body": "<html>"}, OutcomeUnknown, 1), id="a proxy's 502 after the work"
+    ),
+    pytest.param(Trouble({"what": "status", "status": 408}, OutcomeUnknown, 0), id="408"),
+    pytest.param(Trouble({"what": "status", "status": 429, "retry_after": 7}, RateLimited, 0), id="too many requests"),
+    pytest.param(Trouble({"what": "status", "status": 403, "body": "no"}, Misconfigured, 0), id="no permission"),
+    pytest.param(Trouble({"what": "status", "status": 404, "body": "no"}, Misconfigured, 0), id="not known there"),
+    pytest.param(Trouble({"what": "status", "status": 307}, Misconfigured, 0), id="a redirect"),
 ]
 
 
@@ -55,6 +68,43 @@ async def fails(verb: Verb, kind: type[ProviderError], exchange: Exchange | None
     for secret in ("rehearsal", CUSTOMER, "Bob Builder"):
         assert secret not in said
     return error
+
+
+async def survives(
+    trouble: Trouble, sandbox: Sandbox, called: tuple[str, str, str], call_within: Callable[[float], Awaitable[Any]]
+) -> ProviderError:
+    """
+    Check that a call in ``trouble`` ends with its error and its effects, and return the error.
+
+    ``called`` is the provider, the operation and the kind of effect in the sandbox's words; ``call_within`` takes a time limit in seconds.
+    """
+    provider, operation, effect = called
+    await sandbox.fault(provider, operation, **trouble.fault)
+
+    exchange = Exchange()
+    error = await fails(lambda: call_within(0.5 if trouble.fault["what"] == "hang" else 5), trouble.kind, exchange)
+
+    assert exchange.sent
+    assert await sandbox.count(provider, effect) == trouble.happened
+    if isinstance(error, RateLimited):
+        assert error.retry_after_seconds == 7
+    return error
+
+
+async def shares_one_pool(account: Callable[[], Any], *others: Callable[[], Any]) -> Any:
+    """Check that an account loaded again has the client of the first, and ``others`` have not; return it when its event loop is over."""
+
+    async def a_life() -> Any:
+        client = await account().get_client()
+        assert await account().get_client() is client
+        for other in others:
+            assert await other().get_client() is not client
+        await account().check()
+        return client
+
+    client = await asyncio.to_thread(asyncio.run, a_life())
+    gc.collect()  # a connection left open would warn now, and a warning is an error
+    return client
 
 
 async def tells_that_nobody_listens(verb_at: Callable[[str], Verb]) -> None:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,29 +8,25 @@ import pytest_asyncio
 from pydantic import ValidationError
 
 from blocks.profile_service import ProfileService
-from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Refused
-from hub.exchange import Exchange
+from hub.errors import Misconfigured, OutcomeUnknown, Refused
 from hub.profiles import Profile, ProfileChange, ProfileRemoval, ProfileRequest
 from tests.contract.account_kit import (
     CUSTOMER,
     TROUBLES,
+    Trouble,
     fails,
     gives_up_on_a_slow_answer,
     keeps_the_send_window,
     long_ago,
+    shares_one_pool,
+    survives,
     tells_that_nobody_listens,
 )
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import Sandbox
 
 BEARER = "profiles_rehearsal_key"
 KEY = "3f1c0000-0000-4000-8000-000000000001:signup:s-1:profile:1"
 OTHER = KEY.replace("s-1", "s-2")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -221,23 +214,17 @@ async def test_no_key_and_no_person_reaches_a_log(service: ProfileService, caplo
         assert secret not in caplog.text
 
 
-@pytest.mark.parametrize(("trouble", "kind", "happened"), TROUBLES)
-async def test_every_trouble_is_one_of_our_errors(
-    sandbox: Sandbox, service: ProfileService, trouble: dict[str, Any], kind: type[ProviderError], happened: int
-) -> None:
-    await sandbox.fault("profiles", "create profile", **trouble)
-    account = an_account(sandbox.url, timeout_seconds=0.5) if trouble["what"] == "hang" else service
-
-    exchange = Exchange()
-    error = await fails(lambda: account.create_profile(a_user(), key=KEY), kind, exchange)
-
-    assert exchange.sent
-    assert await sandbox.count("profiles", "profile") == happened
-    if isinstance(error, RateLimited):
-        assert error.retry_after_seconds == 7
-    if kind is OutcomeUnknown:
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_every_trouble_is_one_of_our_errors(sandbox: Sandbox, service: ProfileService, trouble: Trouble) -> None:
+    await survives(
+        trouble,
+        sandbox,
+        ("profiles", "create profile", "profile"),
+        lambda seconds: an_account(sandbox.url, timeout_seconds=seconds).create_profile(a_user(), key=KEY),
+    )
+    if trouble.kind is OutcomeUnknown:
         found = await service.find_profile(a_user(), key=KEY, since=long_ago())
-        assert isinstance(found, Profile) is bool(happened)
+        assert isinstance(found, Profile) is bool(trouble.happened)
 
 
 async def test_an_answer_that_drips_is_given_up_on() -> None:
@@ -263,14 +250,6 @@ async def test_nothing_is_written_after_the_send_window(sandbox: Sandbox) -> Non
 
 
 async def test_accounts_loaded_again_share_one_pool_that_closes_with_its_loop(sandbox: Sandbox) -> None:
-    async def a_life() -> Any:
-        client = await an_account(sandbox.url).get_client()
-        assert await an_account(sandbox.url).get_client() is client
-        assert await an_account(sandbox.url, BEARER + "_other").get_client() is not client
-        await an_account(sandbox.url).check()
-        return client
-
-    client = await asyncio.to_thread(asyncio.run, a_life())
+    client = await shares_one_pool(lambda: an_account(sandbox.url), lambda: an_account(sandbox.url, BEARER + "_other"))
 
     assert client.is_closed
-    gc.collect()  # a connection left open would warn now, and a warning is an error

@@ -25,12 +25,6 @@ SID = "AC" + "0a" * 16
 TWILIO = f"Basic {base64.b64encode(f'{SID}:rehearsal'.encode()).decode()}"
 
 
-@pytest.fixture(scope="module")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 @asynccontextmanager
 async def http_to(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=sandbox.url, timeout=10, trust_env=False) as client:

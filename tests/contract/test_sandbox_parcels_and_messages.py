@@ -16,16 +16,10 @@ from sendgrid import SendGridAPIClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import Sandbox
 
 ADA = {"name": "Ada", "street1": "1 Main St", "city": "Springfield", "state": "IL", "zip": "62701", "country": "US"}
 PARCEL = {"length": "20", "width": "10", "height": "5", "distance_unit": "cm", "weight": "700", "mass_unit": "g"}
-
-
-@pytest.fixture(scope="module")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest.fixture

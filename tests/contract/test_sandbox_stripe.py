@@ -12,18 +12,12 @@ import httpx
 import pytest
 import stripe
 
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import Sandbox
 
 # The SDK passes its form to httpx the old way; that is the SDK's to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 NO_REDIRECTS = {"enabled": True, "allow_redirects": "never"}
-
-
-@pytest.fixture(scope="module")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @asynccontextmanager

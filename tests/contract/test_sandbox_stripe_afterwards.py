@@ -7,17 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 import stripe
 
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import Sandbox
 from tests.contract.test_sandbox_stripe import a_payment, account_at, until
 
 # The SDK passes its form to httpx the old way; that is the SDK's to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

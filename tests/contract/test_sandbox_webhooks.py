@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import stripe
 
 from tests.contract.sandbox_process import Sandbox, Webhooks, running_sandbox
-from tests.contract.webhook_kit import SECRETS, calling_back, kinds, pay
+from tests.contract.webhook_kit import SECRETS, kinds, pay
 from tests.contract.webhook_receiver import Receiver, running_receiver
 
 PAID = ["charge.succeeded", "payment_intent.created", "payment_intent.succeeded"]
-
-
-@pytest.fixture(scope="module")
-async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Sandbox, Receiver]]:
-    async with calling_back(tmp_path_factory.mktemp("sandbox")) as pair:
-        yield pair
 
 
 @pytest.fixture

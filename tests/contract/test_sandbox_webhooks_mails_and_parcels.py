@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,16 +10,10 @@ import pytest
 from sendgrid.helpers.eventwebhook import EventWebhook
 
 from tests.contract.sandbox_process import Sandbox
-from tests.contract.webhook_kit import MAIL_PUBLIC_KEY, SECRETS, calling_back, hmac_hex, label, mail, post
+from tests.contract.webhook_kit import MAIL_PUBLIC_KEY, SECRETS, hmac_hex, label, mail, post
 from tests.contract.webhook_receiver import Receiver
 
 STAMP = "X-Twilio-Email-Event-Webhook"
-
-
-@pytest.fixture(scope="module")
-async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Sandbox, Receiver]]:
-    async with calling_back(tmp_path_factory.mktemp("sandbox")) as pair:
-        yield pair
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
@@ -16,14 +15,8 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from tests.contract.sandbox_process import Sandbox
-from tests.contract.webhook_kit import SECRETS, calling_back, hmac_hex, post, text
+from tests.contract.webhook_kit import SECRETS, hmac_hex, post, text
 from tests.contract.webhook_receiver import Received, Receiver
-
-
-@pytest.fixture(scope="module")
-async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Sandbox, Receiver]]:
-    async with calling_back(tmp_path_factory.mktemp("sandbox")) as pair:
-        yield pair
 
 
 @pytest.fixture

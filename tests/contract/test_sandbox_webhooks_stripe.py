@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.contract.sandbox_process import Sandbox
-from tests.contract.webhook_kit import calling_back, pay, stripe_kinds
+from tests.contract.webhook_kit import pay, stripe_kinds
 from tests.contract.webhook_receiver import Receiver
-
-
-@pytest.fixture(scope="module")
-async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Sandbox, Receiver]]:
-    async with calling_back(tmp_path_factory.mktemp("sandbox")) as pair:
-        yield pair
 
 
 @pytest.fixture

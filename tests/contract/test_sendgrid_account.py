@@ -1,29 +1,29 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from blocks.sendgrid_account import SendGridAccount
-from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.errors import Misconfigured, NotSent, OutcomeUnknown, Refused
 from hub.exchange import Exchange
 from hub.messages import Mail
-from tests.contract.account_kit import CUSTOMER, TROUBLES, fails, keeps_the_send_window, tells_that_nobody_listens
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.account_kit import (
+    CUSTOMER,
+    TROUBLES,
+    Trouble,
+    fails,
+    keeps_the_send_window,
+    shares_one_pool,
+    survives,
+    tells_that_nobody_listens,
+)
+from tests.contract.sandbox_process import Sandbox
 
 KEY = "SG.rehearsal.sendgrid"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -129,20 +129,14 @@ async def test_no_key_and_no_mail_reaches_a_log(sendgrid: SendGridAccount, caplo
         assert secret not in caplog.text
 
 
-@pytest.mark.parametrize(("trouble", "kind", "happened"), TROUBLES)
-async def test_every_trouble_is_one_of_our_errors(
-    sandbox: Sandbox, sendgrid: SendGridAccount, trouble: dict[str, Any], kind: type[ProviderError], happened: int
-) -> None:
-    await sandbox.fault("sendgrid", "send mail", **trouble)
-    account = an_account(sandbox.url, timeout_seconds=0.5) if trouble["what"] == "hang" else sendgrid
-
-    exchange = Exchange()
-    error = await fails(lambda: account.send_mail(a_mail(), key="k"), kind, exchange)
-
-    assert exchange.sent
-    assert await sandbox.count("sendgrid", "mail") == happened
-    if isinstance(error, RateLimited):
-        assert error.retry_after_seconds == 7
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_every_trouble_is_one_of_our_errors(sandbox: Sandbox, sendgrid: SendGridAccount, trouble: Trouble) -> None:
+    await survives(
+        trouble,
+        sandbox,
+        ("sendgrid", "send mail", "mail"),
+        lambda seconds: an_account(sandbox.url, timeout_seconds=seconds).send_mail(a_mail(), key="k"),
+    )
 
 
 async def test_a_revoked_key_is_for_an_operator(sandbox: Sandbox, sendgrid: SendGridAccount) -> None:
@@ -162,14 +156,6 @@ async def test_nothing_is_written_after_the_send_window(sandbox: Sandbox) -> Non
 
 
 async def test_accounts_loaded_again_share_one_pool_that_closes_with_its_loop(sandbox: Sandbox) -> None:
-    async def a_life() -> Any:
-        client = await an_account(sandbox.url).get_client()
-        assert await an_account(sandbox.url).get_client() is client
-        assert await an_account(sandbox.url, KEY + "_other").get_client() is not client
-        await an_account(sandbox.url).check()
-        return client
-
-    client = await asyncio.to_thread(asyncio.run, a_life())
+    client = await shares_one_pool(lambda: an_account(sandbox.url), lambda: an_account(sandbox.url, KEY + "_other"))
 
     assert client.threads._shutdown  # noqa: SLF001 - a pool has no public word for it
-    gc.collect()  # a connection left open would warn now, and a warning is an error

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +10,20 @@ import pytest_asyncio
 
 from blocks.slack_account import SlackAccount
 from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited
-from hub.exchange import Exchange
 from hub.messages import TeamMessage
-from tests.contract.account_kit import TROUBLES, fails, keeps_the_send_window, long_ago, tells_that_nobody_listens
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.account_kit import (
+    TROUBLES,
+    Trouble,
+    fails,
+    keeps_the_send_window,
+    long_ago,
+    shares_one_pool,
+    survives,
+    tells_that_nobody_listens,
+)
+from tests.contract.sandbox_process import Sandbox
 
 KEY = "xoxb-rehearsal-slack"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -109,23 +108,17 @@ async def test_no_key_and_no_message_reaches_a_log(slack: SlackAccount, caplog: 
     assert "is paid" not in caplog.text
 
 
-@pytest.mark.parametrize(("trouble", "kind", "happened"), TROUBLES)
-async def test_every_trouble_is_one_of_our_errors(
-    sandbox: Sandbox, slack: SlackAccount, trouble: dict[str, Any], kind: type[ProviderError], happened: int
-) -> None:
-    await sandbox.fault("slack", "post message", **trouble)
-    account = an_account(sandbox.url, timeout_seconds=0.5) if trouble["what"] == "hang" else slack
-
-    exchange = Exchange()
-    error = await fails(lambda: account.post_message(a_message(), key="k"), kind, exchange)
-
-    assert exchange.sent
-    assert await sandbox.count("slack", "message") == happened
-    if isinstance(error, RateLimited):
-        assert error.retry_after_seconds == 7
-    if kind is OutcomeUnknown:
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_every_trouble_is_one_of_our_errors(sandbox: Sandbox, slack: SlackAccount, trouble: Trouble) -> None:
+    await survives(
+        trouble,
+        sandbox,
+        ("slack", "post message", "message"),
+        lambda seconds: an_account(sandbox.url, timeout_seconds=seconds).post_message(a_message(), key="k"),
+    )
+    if trouble.kind is OutcomeUnknown:
         found = await slack.find_message(a_message(), key="k", since=long_ago())
-        assert (found is not None) is bool(happened)
+        assert (found is not None) is bool(trouble.happened)
 
 
 async def test_a_revoked_key_is_for_an_operator(sandbox: Sandbox, slack: SlackAccount) -> None:
@@ -145,14 +138,6 @@ async def test_nothing_is_written_after_the_send_window(sandbox: Sandbox) -> Non
 
 
 async def test_accounts_loaded_again_share_one_pool_that_closes_with_its_loop(sandbox: Sandbox) -> None:
-    async def a_life() -> Any:
-        client = await an_account(sandbox.url).get_client()
-        assert await an_account(sandbox.url).get_client() is client
-        assert await an_account(sandbox.url, KEY + "_other").get_client() is not client
-        await an_account(sandbox.url).check()
-        return client
-
-    client = await asyncio.to_thread(asyncio.run, a_life())
+    client = await shares_one_pool(lambda: an_account(sandbox.url), lambda: an_account(sandbox.url, KEY + "_other"))
 
     assert client.session.closed
-    gc.collect()  # a connection left open would warn now, and a warning is an error

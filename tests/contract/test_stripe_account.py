@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,19 +10,22 @@ import pytest
 import pytest_asyncio
 
 from blocks.stripe_account import StripeAccount
-from hub.errors import Misconfigured, OutcomeUnknown, RateLimited, Refused
+from hub.errors import Misconfigured, OutcomeUnknown, Refused
 from hub.exchange import Exchange
 from hub.payments import CancelRequest, Payment, PaymentRequest, PaymentStatus, RefundRequest, RefundStatus
-from tests.contract.account_kit import TROUBLES, fails, keeps_the_send_window, long_ago, tells_that_nobody_listens
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.account_kit import (
+    TROUBLES,
+    Trouble,
+    fails,
+    keeps_the_send_window,
+    long_ago,
+    shares_one_pool,
+    survives,
+    tells_that_nobody_listens,
+)
+from tests.contract.sandbox_process import Sandbox
 
 KEY = "sk_test_rehearsal_stripe"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -184,21 +185,17 @@ async def test_a_refund_that_takes_its_time_is_not_yet_money_back(stripe: Stripe
     assert (await stripe.refund_payment(a_refund(paid), key="r")).status is RefundStatus.PENDING
 
 
-@pytest.mark.parametrize(("trouble", "kind", "charges"), TROUBLES)
-async def test_every_trouble_is_one_of_our_errors(
-    sandbox: Sandbox, stripe: StripeAccount, trouble: dict[str, Any], kind: type[Exception], charges: int
-) -> None:
-    await sandbox.fault("stripe", "create payment", **trouble)
-    account = an_account(sandbox.url, timeout_seconds=0.5) if trouble["what"] == "hang" else stripe
-
-    error = await fails(lambda: account.take_payment(a_payment(), key="k"), kind)
-
-    assert await sandbox.count("stripe", "charge") == charges
-    if isinstance(error, RateLimited):
-        assert error.retry_after_seconds == 7
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_every_trouble_is_one_of_our_errors(sandbox: Sandbox, stripe: StripeAccount, trouble: Trouble) -> None:
+    error = await survives(
+        trouble,
+        sandbox,
+        ("stripe", "create payment", "charge"),
+        lambda seconds: an_account(sandbox.url, timeout_seconds=seconds).take_payment(a_payment(), key="k"),
+    )
     if isinstance(error, OutcomeUnknown):
         assert not error.same_key_is_useless
-    if kind is OutcomeUnknown and trouble.get("status") is None:
+    if trouble.kind is OutcomeUnknown and trouble.fault.get("status") is None:
         await sandbox.clear_faults()
         await stripe.take_payment(a_payment(), key="k")  # under the same key nothing happens twice
         assert await sandbox.count("stripe", "charge") == 1
@@ -276,16 +273,13 @@ async def test_no_key_and_no_provider_text_reaches_a_log(stripe: StripeAccount, 
 
 
 async def test_accounts_loaded_again_share_one_pool_that_closes_with_its_loop(sandbox: Sandbox) -> None:
-    async def a_life() -> Any:
-        client = await an_account(sandbox.url).get_client()
-        assert await an_account(sandbox.url).get_client() is client
-        assert await an_account(sandbox.url, "sk_test_rehearsal_other").get_client() is not client
-        assert await an_account(sandbox.url, timeout_seconds=6).get_client() is not client
-        await an_account(sandbox.url).check()
-        return client
-
-    first = await asyncio.to_thread(asyncio.run, a_life())
-    second = await asyncio.to_thread(asyncio.run, a_life())
+    first, second = [
+        await shares_one_pool(
+            lambda: an_account(sandbox.url),
+            lambda: an_account(sandbox.url, "sk_test_rehearsal_other"),
+            lambda: an_account(sandbox.url, timeout_seconds=6),
+        )
+        for _ in range(2)
+    ]
 
     assert first is not second
-    gc.collect()  # a connection left open would warn now, and a warning is an error
