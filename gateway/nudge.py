@@ -7,31 +7,27 @@ import logging
 import time
 
 from blocks.process_server import emit
-from hub.inbox import LINGER_SECONDS, waiting
+from hub.inbox_watch import Look, look
 
 log = logging.getLogger(__name__)
 
 EVENT, RESOURCE = "hub.notices.kept", "hub.inbox"
 ANSWER_SECONDS = 5.0
 LOOK_SECONDS = 0.2
-LEAST_SECONDS = 0.3
-"""Between two nudges, however much comes in: a run drains the inbox, and many runs at once only compete."""
-A_RUN_MAY_LOOK_SECONDS = 0.15
-"""A run that has drained the inbox stays for ``LINGER_SECONDS`` and looks for more: what it takes in this time needs no nudge."""
 LONGEST_SECONDS = 60.0
 
 
 class Nudge:
     """
-    At most one nudge is unanswered; it is answered when what it was about is handled.
+    Somebody works through the inbox as long as something waits in it.
 
-    Without an answer it is repeated after 5 s, then after twice as long each time up to a minute: every one starts a run, and a hundred
-    runs that wait for a dead worker help nobody. A nudge that Prefect did not take is repeated after 5 s.
+    Whoever does so says it (``hub.inbox_watch``), and then nobody is nudged: a second run would only compete. Without an answer a nudge is
+    repeated after 5 s, then after twice as long each time up to a minute: every one starts a run, and a hundred runs that wait for a dead
+    worker help nobody. A nudge that Prefect did not take is repeated after 5 s.
     """
 
     def __init__(self) -> None:
         self._newest = 0
-        self._answered_at = -LINGER_SECONDS
         self._news = asyncio.Event()
 
     def about(self, newest: int) -> None:
@@ -43,27 +39,20 @@ class Nudge:
         """Nudge whenever there is something to nudge about, as long as this is not cancelled."""
         while True:
             await self._news.wait()
+            self._news.clear()
             await self._nudge_until_handled()
 
     async def _nudge_until_handled(self) -> None:
-        pause, taken = ANSWER_SECONDS, True
-        while True:
-            about = self._newest
-            if time.monotonic() - self._answered_at < LINGER_SECONDS:
-                await asyncio.sleep(A_RUN_MAY_LOOK_SECONDS)
-            if not await _handled(about, 0):
+        pause, nudge_at, told = ANSWER_SECONDS, time.monotonic(), 0
+        while (seen := await _look(self._newest)) is None or seen.waits:
+            if seen is not None and (seen.watched or await _is_handled(told)):
+                pause, nudge_at = ANSWER_SECONDS, time.monotonic()
+            if seen is not None and not seen.watched and time.monotonic() >= nudge_at:
+                told = self._newest
                 taken = await _sent()
-                await asyncio.sleep(LEAST_SECONDS)
-            if await _handled(about, pause):
-                newest = self._newest
-                if newest == about or await _handled(newest, 0):  # whoever handled the older ones took the newer ones along
-                    break
-                pause = ANSWER_SECONDS
-            else:
-                pause = min(pause * 2, LONGEST_SECONDS) if taken else ANSWER_SECONDS
-        self._answered_at = time.monotonic()
-        if self._newest == newest:
-            self._news.clear()
+                nudge_at = time.monotonic() + pause
+                pause = min(2 * pause, LONGEST_SECONDS) if taken else ANSWER_SECONDS
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _sent() -> bool:
@@ -76,15 +65,16 @@ async def _sent() -> bool:
     return True
 
 
-async def _handled(about: int, seconds: float) -> bool:
-    """Tell whether everything up to ``about`` is handled, or will be within that time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if not await waiting(about):
-                return True
-        except Exception as failure:  # noqa: BLE001 - the database may be down in many ways
-            log.warning("whether notices wait cannot be seen (%s)", type(failure).__name__)
-        if time.monotonic() >= deadline:
-            return False
-        await asyncio.sleep(LOOK_SECONDS)
+async def _look(newest: int) -> Look | None:
+    """Return what is in the inbox, or None when that cannot be seen."""
+    try:
+        return await look(newest)
+    except Exception as failure:  # noqa: BLE001 - the database may be down in many ways
+        log.warning("whether notices wait cannot be seen (%s)", type(failure).__name__)
+        return None
+
+
+async def _is_handled(told: int) -> bool:
+    """Tell whether the last nudge is answered: everything up to ``told`` is handled."""
+    seen = await _look(told)
+    return seen is not None and not seen.waits

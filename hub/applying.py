@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import update
 from sqlmodel import col, select
 
+from hub.facets import forward
 from hub.facts import AttentionNeeded, Fact, PaymentSettled, RefundedInAll, RefundPending, RefundSettled, of_attempt
 from hub.kinds import kind_of
 from hub.message_facts import Delivery
@@ -20,7 +21,7 @@ from hub.order_following import follow_order
 from hub.settling import HAPPENED
 from hub.signup_following import follow_signup
 from hub.signup_tables import SignupRow
-from hub.steps import EffectState
+from hub.steps import OPEN_STATES, EffectState
 from hub.subject_rows import database_now, record
 from hub.tables import AttemptRow, EffectRow, OrderRow
 from hub.telling import Told, told_by
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 Paying = OrderRow | SignupRow
 FOLLOWS: dict[str, Callable[..., Awaitable[None]]] = {"order": follow_order, "signup": follow_signup}
 """By kind of subject: makes what a new fact makes necessary due, in the same commit."""
-OPEN = (EffectState.INTENDED, EffectState.PENDING, EffectState.UNKNOWN)
 
 
 class Contradiction(Exception):
@@ -86,13 +86,13 @@ async def _settle(session: AsyncSession, row: Paying, effect: EffectRow, told: T
     """Settle the effect's row as the provider's answer would have; False when there was nothing to settle."""
     if told is None:
         return False
-    if told.delivery is not None and (effect.delivery is None or _further(told.delivery, Delivery(effect.delivery))):
-        effect.delivery = told.delivery
+    if told.delivery is not None:
+        effect.delivery = told.delivery if effect.delivery is None else forward(Delivery(effect.delivery), told.delivery)
     if effect.state in HAPPENED and told.state in HAPPENED and told.reference not in (None, effect.reference):
         await _call_a_person(session, row, f"{effect.provider} did {effect.action!r} twice: {effect.reference} and {told.reference}")
         return True
     late_success = effect.state == EffectState.REFUSED and told.state == EffectState.DONE and not await _taken_over(session, effect)
-    if effect.state not in OPEN and not late_success:
+    if effect.state not in OPEN_STATES and not late_success:
         return False
     if effect.state == told.state:
         return False
@@ -105,18 +105,13 @@ async def _settle(session: AsyncSession, row: Paying, effect: EffectRow, told: T
     return True
 
 
-def _further(news: Delivery, known: Delivery) -> bool:
-    ranks = list(Delivery)
-    return ranks.index(news) > ranks.index(known)
-
-
 async def _taken_over(session: AsyncSession, effect: EffectRow) -> bool:
     """Tell whether another attempt has the step now; it has at most one effect that is not over."""
     others = select(EffectRow.key).where(
         col(EffectRow.subject_kind) == effect.subject_kind,
         col(EffectRow.subject_id) == effect.subject_id,
         col(EffectRow.step) == effect.step,
-        col(EffectRow.state).in_((*OPEN, EffectState.DONE)),
+        col(EffectRow.state).in_((*OPEN_STATES, EffectState.DONE)),
     )
     return (await session.exec(others)).first() is not None
 

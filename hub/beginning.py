@@ -202,7 +202,8 @@ def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
 async def intend_once(session: AsyncSession, effect: Effect) -> None:
     """Insert the effect as intended, unless this subject's step has had one: the next run makes it (``hub.owed``)."""
     if (await _effect_row(session, effect))[0] is None:
-        await intend(session, effect, await database_now(session))
+        now = await database_now(session)
+        (await intend(session, effect, now)).resume_at = now
 
 
 async def postpone(effect: Effect) -> None:

@@ -22,7 +22,7 @@ from hub.errors import ProviderError
 from hub.kinds import KINDS, kind_of
 from hub.policies import RESTART
 from hub.settings import settings
-from hub.steps import EffectState
+from hub.steps import OPEN_STATES
 from hub.subject_rows import locked, locked_with_hub, snapshot
 from hub.subjects import Subject
 from hub.tables import EffectRow, RunRow, SubjectColumns, metadata
@@ -53,6 +53,8 @@ class Lease(Generic[Held]):
         self.subject = subject
         self.left: Held | None = None
         """The subject as this run let go of it."""
+        self.due_anew = False
+        """News came in meanwhile that this run did not see to: the subject is due as it is let go of."""
         self._due_since = due_since
 
     @property
@@ -77,8 +79,9 @@ class Lease(Generic[Held]):
         """
         Give the order back and say when it is due again (None: when one of its effects is, or never).
 
-        A fact that came in meanwhile has made the order due anew; that stays. ``counts`` keeps this run among those without progress; a
-        run that rested has brought the order as far as it goes, and one that parked leaves the count as it was. ``why`` it waits is noted.
+        A fact that came in meanwhile has made the order due anew; that stays, unless this run has brought it all the way since. ``counts``
+        keeps this run among those without progress; a run that rested has brought the order as far as it goes, and one that parked leaves
+        the count as it was. ``why`` it waits is noted.
         """
         async with transaction() as session:
             row, now = await locked(session, self.subject.id, self.subject.kind)
@@ -94,7 +97,8 @@ class Lease(Generic[Held]):
                 row.runs_without_progress = 0
             elif not counts:
                 row.runs_without_progress = max(row.runs_without_progress - 1, 0)
-            if row.resume_at == self._due_since:
+            self.due_anew = row.resume_at != self._due_since and not (resume_in_seconds is None and kind_of(row).is_walked(row))
+            if not self.due_anew:
                 row.resume_at = (
                     await _next_effect(session, row, now if self._due_since is None else self._due_since)
                     if resume_in_seconds is None
@@ -233,13 +237,12 @@ async def _runs_without_progress(subject: Subject) -> int:
 async def _next_effect(session: AsyncSession, row: SubjectColumns, due_since: datetime) -> datetime | None:
     """Return when the earliest of the subject's open effects is due; one that was due before the run, and that it left alone, is over."""
     needs_a_person = row.attention is not None  # then nothing goes on by itself but the call for that person
-    open_states = (EffectState.INTENDED, EffectState.UNKNOWN, EffectState.PENDING)
     with session.no_autoflush:  # the subject's row is written once, at the end
         return (
             await session.exec(
                 select(func.min(EffectRow.resume_at))
                 .where(col(EffectRow.subject_kind) == kind_of(row).name, col(EffectRow.subject_id) == row.id)
-                .where(col(EffectRow.state).in_(open_states), col(EffectRow.resume_at) > due_since)
+                .where(col(EffectRow.state).in_(OPEN_STATES), col(EffectRow.resume_at) > due_since)
                 .where(col(EffectRow.step).startswith("attention.") if needs_a_person else true())
             )
         ).one()

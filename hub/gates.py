@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from hub.errors import Misconfigured, ProviderError, RateLimited
 from hub.policies import CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECONDS
 from hub.settings import settings
+from hub.subject_rows import database_now
 from hub.tables import ProviderGateRow
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ async def gate_learns(session: AsyncSession, provider: str, error: ProviderError
 
 
 async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str) -> None:
-    moment: datetime = (await session.exec(select(func.clock_timestamp()))).one()
-    until = moment + timedelta(seconds=seconds)
+    until = await database_now(session) + timedelta(seconds=seconds)
     if gate.closed_until is None or gate.closed_until < until:
         gate.closed_until, gate.reason = until, reason
 

@@ -27,7 +27,7 @@ from hub.notices import NoticeState
 from hub.policies import EARLY_AT_MOST_SECONDS, NOTICE
 from hub.readings import Address, News, Reference, Unreadable, reading_of
 from hub.settings import settings
-from hub.subject_rows import hub_identity
+from hub.subject_rows import database_now, hub_identity
 from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ async def _handle_alone(notice_id: int) -> Handled:
             row = await session.get_one(NoticeRow, notice_id, with_for_update=True)
             row.tries += 1
             row.outcome = f"handling failed: {type(error).__name__}"
-            row.next_at = await _now(session) + timedelta(seconds=NOTICE.wait_seconds(row.tries))
+            row.next_at = await database_now(session) + timedelta(seconds=NOTICE.wait_seconds(row.tries))
             if row.tries >= NOTICE.attempts:
                 row.state, row.next_at = NoticeState.FAILED, None
             return Handled(Counter({row.state: 1}))
@@ -99,7 +99,7 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
     handled = Handled()
     if not rows:
         return handled
-    hub_id, now = (await hub_identity(session)).hub_id, await _now(session)
+    hub_id, now = (await hub_identity(session)).hub_id, await database_now(session)
     meant: list[tuple[NoticeRow, News]] = []
     for row in rows:
         try:
@@ -111,7 +111,7 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
             _end(row, NoticeState.NOT_FOR_US, news, now)
         else:
             meant.append((row, news))
-    addresses = await _addresses(session, [news for _, news in meant])
+    addresses = await _addresses(session, hub_id, [news for _, news in meant])
     subjects = await _lock(session, {_subject_of(address) for address in addresses.values() if _is_ours(address, hub_id)})
     effects = await _effects(session, {address.effect_key for address in addresses.values() if address.step is not None})
     for row, news in sorted(meant, key=lambda pair: pair[0].id):
@@ -179,7 +179,7 @@ def _subject_of(address: Address) -> tuple[str, str]:
     return address.subject_kind, address.subject_id
 
 
-async def _addresses(session: AsyncSession, news: Sequence[News]) -> dict[Address | Reference, Address]:
+async def _addresses(session: AsyncSession, hub_id: UUID, news: Sequence[News]) -> dict[Address | Reference, Address]:
     """Return whom each news is about: what the provider said of our effect, or whose provider's reference it is."""
     found: dict[Address | Reference, Address] = {}
     wanted: set[Reference] = set()
@@ -190,7 +190,6 @@ async def _addresses(session: AsyncSession, news: Sequence[News]) -> dict[Addres
             wanted.add(one.about)
     if not wanted:
         return found
-    hub_id = (await hub_identity(session)).hub_id
     pairs = [(reference.provider, reference.reference) for reference in wanted]
     effects = await session.exec(select(EffectRow).where(tuple_(col(EffectRow.provider), col(EffectRow.reference)).in_(pairs)))
     for row in effects:
@@ -217,8 +216,3 @@ async def _lock(session: AsyncSession, wanted: set[tuple[str, str]]) -> dict[tup
 async def _effects(session: AsyncSession, keys: set[str]) -> dict[str, EffectRow]:
     rows = select(EffectRow).where(col(EffectRow.key).in_(keys))
     return {row.key: row for row in await session.exec(rows)} if keys else {}
-
-
-async def _now(session: AsyncSession) -> datetime:
-    moment: datetime = (await session.exec(select(func.clock_timestamp()))).one()
-    return moment

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Double, bindparam, exists, func, text
+from sqlalchemy import Double, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
-from sqlmodel import col, select
 
 from hub.database import engine, transaction
-from hub.inbox_tables import NoticeRow
 from hub.notices import Notice, NoticeState
 from hub.settings import settings
 from hub.values import Frozen
@@ -48,10 +46,6 @@ _CLEAR = text(
 ).bindparams(bindparam("seconds", type_=Double()))
 
 
-LINGER_SECONDS = 2.0
-"""A run that has drained the inbox watches it for so long: providers tell several things in a row."""
-
-
 class Kept(Frozen):
     """What came of keeping: the identities that were new, and the highest row id among them (0: none was new)."""
 
@@ -75,13 +69,6 @@ async def keep(notices: Sequence[Notice]) -> Kept:
         single = await connection.execution_options(isolation_level="AUTOCOMMIT")  # one statement: BEGIN and COMMIT would be two more trips
         rows = (await single.execute(_KEEP, values)).all()
     return Kept(new=frozenset((row.provider, row.event_id) for row in rows), newest=max((row.id for row in rows), default=0))
-
-
-async def waiting(up_to: int) -> bool:
-    """Tell whether a notice up to this row id is due and was not handled yet."""
-    due = exists().where(col(NoticeRow.next_at) <= func.clock_timestamp(), col(NoticeRow.id) <= up_to)
-    async with transaction() as session:
-        return (await session.exec(select(due))).one()
 
 
 async def clear_old_content(most: int = CLEARED_AT_ONCE) -> int:

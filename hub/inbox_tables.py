@@ -43,6 +43,16 @@ class NoticeRow(SQLModel, table=True):
     outcome: str | None = Field(default=None, sa_type=Text)
 
 
+class InboxWatchRow(SQLModel, table=True):
+    """Who works through the inbox, and until when that counts unless it is prolonged; one row at most."""
+
+    __tablename__ = "inbox_watch"
+
+    id: int = Field(primary_key=True)
+    watcher: str
+    until: datetime = moment(required=True)
+
+
 class RefusedDeliveryRow(SQLModel, table=True):
     """How often somebody who was not surely the provider knocked at its door. Nothing of what was sent is kept."""
 

@@ -25,7 +25,8 @@ class Kind:
     One kind of subject.
 
     ``move`` takes a new fact into a row; ``facets_of`` is what a step's permission
-    is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there.
+    is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there;
+    ``is_walked`` tells whether the row is as far as a run brings it, so that what a run was told while it went there leaves nothing over.
     ``flow`` is the process, whose deployment is called ``<flow>/hub``, and ``parameter`` the name of the id among its parameters.
     """
 
@@ -37,6 +38,7 @@ class Kind:
     move: Callable[[Any, Fact], Moved]
     snapshot: Callable[..., Subject]
     missing: Callable[[str], Exception]
+    is_walked: Callable[[Any], bool] = lambda _row: False
 
     # Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
     @cached_property
@@ -60,6 +62,7 @@ ORDER = Kind(
     move=order_rows.move,
     snapshot=order_rows.snapshot,
     missing=order_rows.NoSuchOrder,
+    is_walked=order_rows.is_walked,
 )
 SIGNUP = Kind(
     name="signup",

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.inbox_tables import NoticeRow
 from hub.notices import NoticeState
+from hub.subject_rows import database_now
 from hub.values import Frozen
 
 REPLAYED = (NoticeState.FAILED, NoticeState.QUARANTINED, NoticeState.EARLY, NoticeState.NOT_FOR_US)
@@ -102,7 +103,7 @@ async def replay_notice(notice_id: int) -> None:
         if row.content is None:
             raise NothingToReplay(notice_id, "its content was cleared away")
         row.state, row.tries, row.handled_at, row.waits_for = NoticeState.KEPT, 0, None, None
-        row.next_at = (await session.exec(select(func.clock_timestamp()))).one()
+        row.next_at = await database_now(session)
 
 
 async def replay_all(state: NoticeState) -> int:

@@ -11,7 +11,7 @@ from hub.letters import text_instead_of
 from hub.message_facts import Delivery
 from hub.orders import Order
 from hub.payments import RefundRequest
-from hub.subject_rows import database_now, hub_identity, record, snapshot
+from hub.subject_rows import as_it_is, database_now, record
 from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _is_closed(order: OrderRow) -> bool:
 
 async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: PaymentSettled) -> None:
     """Intend the refund of a payment that came after the order had closed or moved on; the next run makes it, and the team is told."""
-    order = await _as_it_is(session, row)
+    order: Order = await as_it_is(session, row)
     request = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=order.reference)
     if fact.attempt == row.attempt and row.hold == HoldFacet.NONE:
         await record(session, row, UndoBegun(because="it was paid after it had been closed"), source="webhook")
@@ -48,12 +48,7 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
 
 async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -> None:
     """Intend a text where a mail did not arrive, if the customer gave a phone number; the next run sends it."""
-    order = await _as_it_is(session, row)
+    order: Order = await as_it_is(session, row)
     if (text := text_instead_of(mail.step, order)) is not None:
         await intend_once(session, order.effect(f"text.{mail.step}", text))
         row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
-
-
-async def _as_it_is(session: AsyncSession, row: OrderRow) -> Order:
-    order: Order = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
-    return order

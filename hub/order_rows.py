@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from hub import progress
 from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, status_of
 from hub.facts import (
     Announced,
@@ -77,6 +78,11 @@ def move(row: OrderRow, fact: Fact) -> Moved:
     write_facets(row, facets)
     note(row, fact)
     return Moved(changed=facets != before, to_do=calls_for_a_run(before, facets, fact))
+
+
+def is_walked(row: OrderRow) -> bool:
+    """Tell whether the order is as far as a run brings it by itself."""
+    return progress.is_walked(facets_of(row))
 
 
 def note(row: OrderRow, fact: Fact) -> None:

@@ -17,24 +17,23 @@ from hub.beginning import intend_once
 from hub.database import transaction
 from hub.effects import step_of
 from hub.facets import Status
+from hub.orders import Order
 from hub.payments import CancelRequest
 from hub.settings import settings
-from hub.steps import EffectState
-from hub.subject_rows import hub_identity, locked, snapshot
+from hub.steps import OPEN_STATES
+from hub.subject_rows import as_it_is, locked
 from hub.tables import EffectRow, OrderRow
 
 if TYPE_CHECKING:
     from hub.effects import Effect
     from hub.subjects import Subject
 
-_OPEN = (EffectState.INTENDED, EffectState.PENDING, EffectState.UNKNOWN)
-
 
 async def owed_effects(subject: Subject) -> list[Effect]:
     """Return what the subject owes, in the order in which it came up, as effects of this run."""
     if subject.epoch == 1:
         return []  # only somebody else than the running step makes anything owed, and that would have raised the epoch
-    mine = (col(EffectRow.subject_kind) == subject.kind, col(EffectRow.subject_id) == subject.id, col(EffectRow.state).in_(_OPEN))
+    mine = (col(EffectRow.subject_kind) == subject.kind, col(EffectRow.subject_id) == subject.id, col(EffectRow.state).in_(OPEN_STATES))
     async with transaction() as session:
         rows = list(await session.exec(select(EffectRow).where(*mine).order_by(col(EffectRow.created_at))))
     known = [(row, step_of(subject.kind, row.step).owed_request) for row in rows]
@@ -59,7 +58,7 @@ async def _expire(order_id: str) -> bool:
         row, now = await locked(session, order_id)
         if row.status != Status.AWAITING_PAYMENT or row.payment_id is None:
             return False
-        order = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+        order: Order = await as_it_is(session, row)
         await intend_once(session, order.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=row.payment_id)))
         row.resume_at = now
         row.epoch += 1

@@ -132,6 +132,12 @@ def attention_for(fact: Fact) -> str | None:
 _QUIET = (PaymentWaits, PaymentProcessing, Packed, PickedUp, InTransit, RefundPending, RefundedInAll)
 
 
+def is_walked(facets: Facets) -> bool:
+    """Tell whether the order has come as far as a run brings it by itself: what it waits for now is the warehouse, or the carrier."""
+    at_ease = facets.hold is HoldFacet.NONE and facets.dispute is DisputeFacet.NONE and not facets.attention
+    return at_ease and facets.payment is PaymentFacet.PAID and facets.parcel in (ParcelFacet.ANNOUNCED, ParcelFacet.PACKED)
+
+
 def calls_for_a_run(before: Facets, now: Facets, fact: Fact) -> bool:
     """Tell whether ``fact``, which moved ``before`` to ``now``, leaves the process something to do."""
     if attention_for(fact) is not None or now.hold is HoldFacet.UNDOING:

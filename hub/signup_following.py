@@ -9,7 +9,8 @@ from hub.facets import HoldFacet
 from hub.facts import Fact, PaymentSettled
 from hub.payments import RefundRequest
 from hub.signup_tables import SignupRow
-from hub.subject_rows import database_now, hub_identity, snapshot
+from hub.signups import Signup
+from hub.subject_rows import as_it_is, database_now
 from hub.tables import EffectRow
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ async def follow_signup(session: AsyncSession, row: SignupRow, effect: EffectRow
     del effect
     if not isinstance(fact, PaymentSettled) or row.hold == HoldFacet.NONE:
         return
-    signup = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+    signup: Signup = await as_it_is(session, row)
     refund = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=signup.reference)
     await intend_once(session, signup.effect("refund", refund))
     row.resume_at = await database_now(session)

@@ -9,7 +9,7 @@ from hub.payments import NextAction
 from hub.signup_rows import NoSuchSignup
 from hub.signup_tables import SignupRow
 from hub.signups import Signup, SignupResult
-from hub.subject_rows import hub_identity, snapshot
+from hub.subject_rows import as_it_is
 
 
 class SignupView(SignupResult):
@@ -33,7 +33,7 @@ async def view_signup(signup_id: str) -> SignupView:
         row = await session.get(SignupRow, signup_id)
         if row is None:
             raise NoSuchSignup(signup_id)
-        signup: Signup = snapshot(row, (await hub_identity(session)).hub_id, "", due=row.resume_at is not None)
+        signup: Signup = await as_it_is(session, row)
     return SignupView(
         **signup.result().model_dump(),
         signup_id=row.id,

@@ -31,6 +31,10 @@ class EffectState(StrEnum):
     UNDONE = "undone"
 
 
+OPEN_STATES = (EffectState.INTENDED, EffectState.PENDING, EffectState.UNKNOWN)
+"""An effect in one of these is not over: it is still to be asked for, under way, or nobody knows."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an answer means: the effect's new state, the provider's reference, and the fact that follows for the subject."""

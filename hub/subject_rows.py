@@ -86,6 +86,11 @@ async def hub_identity(session: AsyncSession) -> HubIdentity:
     return (await session.exec(select(HubIdentity))).one()
 
 
+async def as_it_is(session: AsyncSession, row: SubjectColumns) -> Any:
+    """Return the row as a snapshot that belongs to no run: what news makes necessary is intended with it, and a run does it."""
+    return snapshot(row, (await hub_identity(session)).hub_id, "", due=row.resume_at is not None)
+
+
 def snapshot(row: SubjectColumns, hub_id: UUID, run_id: str, **more: Any) -> Any:
     """Return the row as the frozen value that a run works with."""
     return kind_of(row).snapshot(row, hub_id, run_id, **more)

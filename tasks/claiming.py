@@ -16,6 +16,7 @@ from hub.intake import place, raise_attempt
 from hub.orders import Order, OrderRequest
 from hub.signups import Signup, SignupRequest
 from hub.subjects import Subject
+from tasks.recovery import start_these
 from tasks.timeline import IN_HAND
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
 
     A provider that cannot be reached, or a lease that was lost, ends the block quietly: ``Held.stopped`` says what it was, and the subject
     is due again when it should be. Anything else is a bug or a database that is down: it is raised, and the subject is due again, too.
+    What was told meanwhile and is still to be seen to gets a run of its own at once.
     """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -120,3 +122,5 @@ async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
         if held is None:
             raise
         held.stopped = stopped
+    if held.lease.due_anew:
+        await start_these({(kind, held.subject.id)})

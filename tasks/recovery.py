@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
@@ -16,6 +17,9 @@ from tasks.memory import worth_another_transaction
 
 UNCLAIMED_SECONDS = 60.0
 """How long a run may be Pending or Running without holding an order before it counts as dead: starting an interpreter takes 10 s."""
+
+ASKED_AT_ONCE = 5
+"""So many runs are asked of Prefect side by side."""
 
 
 class Swept(Frozen):
@@ -47,13 +51,13 @@ async def clear_dead_runs() -> int:
 @task(name="start-what-is-due", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def start_what_is_due() -> int:
     """Start a run for every subject that is due and free; returns how many."""
-    return sum([await _start(subject) for subject in await due_subjects()])
+    return await _start_all(await due_subjects())
 
 
 async def start_these(subjects: set[tuple[str, str]]) -> int:
     """Start a run for each of these that is due and free, given as kind and id; returns how many. Else, the sweep does it."""
     try:
-        return sum([await _start(subject) for subject in await due_subjects(only=subjects)])
+        return await _start_all(await due_subjects(only=subjects)) if subjects else 0
     except Exception as error:  # noqa: BLE001 - the rows are the truth; a run that was not started costs latency, never an order
         get_run_logger().warning("the runs of %d subjects are left to the sweep (%s)", len(subjects), type(error).__name__)
         return 0
@@ -75,6 +79,16 @@ async def expire_unfinished_payments() -> int:
     for order_id in expired:
         get_run_logger().info("the payment of order %s was not finished in time", order_id)
     return len(expired)
+
+
+async def _start_all(subjects: list[DueSubject]) -> int:
+    asking = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def start(subject: DueSubject) -> bool:
+        async with asking:
+            return await _start(subject)
+
+    return sum(await asyncio.gather(*(start(subject) for subject in subjects)))
 
 
 async def _start(subject: DueSubject) -> bool:

@@ -49,6 +49,12 @@ def mail_told(kind: str, order: Order, message_id: str, step: str = "mail", **mo
     return told("sendgrid", kind, event)
 
 
+def carrier_told(status: str, tracking_number: str) -> Notice:
+    """What Shippo tells about the parcel with that number."""
+    parcel = {"tracking_number": tracking_number, "tracking_status": {"status": status}}
+    return told("shippo", "track_updated", {"event": "track_updated", "data": parcel})
+
+
 def warehouse_told(kind: str, order_id: str) -> Notice:
     """What the warehouse tells about an order."""
     return told("custom", kind, {"type": kind, "timestamp": "2026-11-22T00:00:00Z", "data": {"orderId": order_id}})

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from sqlmodel import col, select
 
 from hub.database import engine, transaction
-from hub.inbox import clear_old_content, keep, waiting
-from hub.inbox_tables import NoticeRow
+from hub.inbox import clear_old_content, keep
+from hub.inbox_tables import InboxWatchRow, NoticeRow
+from hub.inbox_watch import InboxWatch, look
 from hub.notices import Notice
 from hub.subject_rows import database_now
 from hub.tables import metadata
@@ -55,8 +56,37 @@ async def test_what_is_kept_waits_to_be_handled_and_what_nobody_can_read_does_no
     assert unreadable.newest > 0
     before = await keep([a_notice("evt_waiting")])
 
-    assert await waiting(before.newest)
-    assert not await waiting(0)
+    assert (await look(before.newest)).waits
+    assert not (await look(0)).waits
+
+
+async def test_one_watches_the_inbox_at_a_time_until_it_leaves() -> None:
+    first, second = InboxWatch("first"), InboxWatch("second")
+    assert not (await look(0)).watched
+    assert await first.is_mine()
+    assert not await second.is_mine()
+    await second.leave()
+    assert (await look(0)).watched, "who does not watch ends nobody's watch"
+
+    await first.leave()
+
+    assert not (await look(0)).watched
+    assert await second.is_mine()
+    await second.leave()
+
+
+async def test_a_watch_whose_process_is_dead_or_frozen_is_taken_over() -> None:
+    frozen, heir = InboxWatch("frozen"), InboxWatch("heir")
+    assert await frozen.is_mine()
+    async with transaction() as session:
+        watch = await session.get_one(InboxWatchRow, 1)
+        watch.until = await database_now(session) - timedelta(milliseconds=1)
+
+    assert not (await look(0)).watched
+    assert await heir.is_mine()
+    await frozen.leave()
+    assert (await look(0)).watched
+    await heir.leave()
 
 
 @pytest.mark.parametrize("state", ["handled", "not_for_us"])

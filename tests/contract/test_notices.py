@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 
 from hub.beginning import Ask, begin
+from hub.decisions import announce
+from hub.due import due_subjects
 from hub.facets import Status
 from hub.handling import handle_some
 from hub.inbox import keep
@@ -34,7 +36,7 @@ from tests.contract.ledger_kit import (
     run_of_a_new_order,
     sql,
 )
-from tests.contract.notice_kit import handled, mail_told, notice_of, payment_told, told, warehouse_told
+from tests.contract.notice_kit import carrier_told, handled, mail_told, notice_of, payment_told, told, warehouse_told
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -89,6 +91,38 @@ async def test_the_same_news_told_twice_and_by_two_who_handle_at_once_is_one_fac
 
     assert [fact.kind for fact in await facts_of(order.id)].count("payment settled") == 1
     assert {(await notice_of(notice)).state for notice in notices} == {"handled"}
+
+
+async def test_what_a_run_was_told_on_the_way_and_saw_to_itself_leaves_nothing_over(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        effect = payment_effect(order)
+        ask = await begin(effect, shop.stripe.terms)
+        assert isinstance(ask, Ask)
+        charged = await shop.charge(effect, ask.provider_key)
+        await handled(payment_told("succeeded", order, charged.payment_id, latest_charge=charged.charge_id))
+        await shop.label(order, (await shop.quote(order)).rates[0].rate_id)
+        await announce(order, ())
+
+    row = await row_of(order.id)
+    assert (row.status, row.resume_at) == (Status.CONFIRMED, None)
+
+
+async def test_what_a_run_was_told_on_the_way_and_does_not_see_to_is_due_when_it_ends(shop: Shop) -> None:
+    customer = {"email": "ada@example.com", "name": "Ada", "phone": "+12025550123"}
+    orders = [await placed(customer=customer), await placed()]
+    async with run(orders[0]) as bounced, run(orders[1]) as delivered:
+        await shop.until_labelled(bounced)
+        mail = await shop.mail(bounced)
+        await handled(mail_told("bounce", bounced, mail.message_id, type="bounce", status="5.1.1"))
+        label = await shop.until_labelled(delivered)
+        await handled(carrier_told("DELIVERED", label.tracking_number))
+        for order in (bounced, delivered):
+            await announce(order, ())
+
+    for order_id in orders:
+        assert (await row_of(order_id)).resume_at is not None
+    assert {due.id for due in await due_subjects()} >= set(orders)
 
 
 async def test_an_amount_that_differs_from_the_ledger_is_quarantined_and_a_person_is_called(shop: Shop) -> None:

@@ -15,6 +15,7 @@ from aiohttp import web
 from sqlalchemy import text
 
 from hub.database import transaction
+from hub.inbox_watch import InboxWatch
 from tests.contract.signed_calls import fresh, open_door, send
 
 
@@ -85,6 +86,22 @@ async def test_news_after_an_answered_nudge_are_told_at_once(hub_database: str, 
             await prefect.until_heard(number, seconds=3)
             assert prefect.heard[-1][0] - begin < 1.5
             await all_handled()
+
+
+async def test_nobody_is_nudged_while_somebody_is_at_it_and_as_soon_as_they_leave_something_behind_prefect_hears(
+    hub_database: str, tmp_path: Path
+) -> None:
+    watch = InboxWatch("somebody")
+    async with listening() as prefect, open_door(tmp_path, hub_database, prefect_url=prefect.url) as gateway:
+        assert await watch.is_mine()
+        await send(gateway, fresh("github"))
+        await send(gateway, fresh("stripe"))
+        await asyncio.sleep(1)  # nothing is what has to happen
+        assert prefect.heard == []
+
+        await watch.leave()
+        await prefect.until_heard(1, seconds=2)
+        await all_handled()
 
 
 async def test_what_was_kept_before_nudges_nobody(hub_database: str, tmp_path: Path) -> None:
