@@ -15,7 +15,7 @@ from hub.signup_facets import Critical, StepOutcome
 from hub.signups import Signup, SignupId, SignupRequest, SignupResult
 from tasks.claiming import enrolled
 from tasks.courtesies import courtesies
-from tasks.first_payments import find_first_payment, refund_late_payment, take_first_payment
+from tasks.first_payments import expire_first_payment, find_first_payment, refund_late_payment, take_first_payment
 from tasks.greeting import mail_payment_confirmation, mail_welcome, text_verification
 from tasks.profiles import create_profile, remove_profile
 from tasks.team import call_attention
@@ -53,8 +53,7 @@ async def go_on(signup: Signup) -> None:
     """Do what is due of the sign-up now, and record what came of it."""
     if signup.rests:
         return
-    for owed in await owed_effects(signup):
-        await refund_late_payment(signup, owed)
+    await pay_debts(signup)
     if signup.attention is not None:
         await courtesies(attention=call_attention(signup))
         return
@@ -67,6 +66,16 @@ async def go_on(signup: Signup) -> None:
         await record_signup(signup)
         raise
     park_if_unfinished(await record_signup(signup))
+
+
+async def pay_debts(signup: Signup) -> None:
+    """Do what facts have made necessary since: give late money back, call an unfinished payment off."""
+    for owed in await owed_effects(signup):
+        match owed.what.name:
+            case "refund":
+                await refund_late_payment(signup, owed)
+            case "expire-payment":
+                await expire_first_payment(signup, owed)
 
 
 async def register(signup: Signup) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, true
+from sqlalchemy import ColumnElement, and_, bindparam, func, true
 from sqlmodel import col, select
 
 from hub import order_rows, signup_rows
+from hub.facets import Status
+from hub.signup_facets import StepOutcome
 from hub.signup_tables import SignupRow
 from hub.tables import HubIdentity, OrderRow, SubjectColumns
 
@@ -25,6 +27,8 @@ class Kind:
     One kind of subject.
 
     ``move`` takes a new fact into a row; ``facets_of`` is what a step's permission
+    is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there.
+    ``payment_waits``: the rows whose payment waits for the customer or the bank.
     is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there;
     ``is_walked`` tells whether the row is as far as a run brings it, so that what a run was told while it went there leaves nothing over.
     ``flow`` is the process, whose deployment is called ``<flow>/hub``, and ``parameter`` the name of the id among its parameters.
@@ -38,6 +42,7 @@ class Kind:
     move: Callable[[Any, Fact], Moved]
     snapshot: Callable[..., Subject]
     missing: Callable[[str], Exception]
+    payment_waits: ColumnElement[bool]
     is_walked: Callable[[Any], bool] = lambda _row: False
 
     # Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
@@ -62,6 +67,7 @@ ORDER = Kind(
     move=order_rows.move,
     snapshot=order_rows.snapshot,
     missing=order_rows.NoSuchOrder,
+    payment_waits=and_(col(OrderRow.status) == Status.AWAITING_PAYMENT, col(OrderRow.payment_id).is_not(None)),
     is_walked=order_rows.is_walked,
 )
 SIGNUP = Kind(
@@ -73,6 +79,7 @@ SIGNUP = Kind(
     move=signup_rows.move,
     snapshot=signup_rows.snapshot,
     missing=signup_rows.NoSuchSignup,
+    payment_waits=and_(col(SignupRow.payment) == StepOutcome.WAITS, col(SignupRow.payment_id).is_not(None)),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, SIGNUP)}
 _BY_ROW = {kind.row: kind for kind in KINDS.values()}

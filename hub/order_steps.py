@@ -7,7 +7,7 @@ from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet,
 from hub.facts import Fact, LabelBought, LabelRefused, PaymentCanceled
 from hub.messages import PostedMessage, SentMail, SentText, TextRequest
 from hub.parcels import Label, Quote
-from hub.payment_meanings import payment_means, payment_refused, refund_means
+from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_means
 from hub.payments import CancelRequest, Payment, PaymentStatus, Refund, RefundRequest
 from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT
 from hub.steps import DAY, HOUR, EffectState, Outcome, Step
@@ -17,11 +17,6 @@ def _cancellation_means(attempt: int, payment: Payment) -> Outcome:
     """The earlier attempt's payment is gone; or it turns out to have succeeded, and then the order is paid and needs no new one."""
     if payment.status is PaymentStatus.CANCELED:
         return Outcome(EffectState.DONE, payment.payment_id, PaymentCanceled(attempt=attempt - 1, payment_id=payment.payment_id))
-    return Outcome(EffectState.DONE, payment.payment_id, payment_means(attempt, payment).fact)
-
-
-def _expiry_means(attempt: int, payment: Payment) -> Outcome:
-    """The payment that nobody finished is gone; or it turns out to have moved on, and then it counts."""
     return Outcome(EffectState.DONE, payment.payment_id, payment_means(attempt, payment).fact)
 
 
@@ -99,7 +94,7 @@ ORDER_STEPS: dict[str, Step] = {
         Step("attention", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
         Step("late-money", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
         Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, owed_request=RefundRequest),
-        Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, _expiry_means, owed_request=CancelRequest),
+        Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
         Step(
             "text",
             "twilio",

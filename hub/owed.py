@@ -2,7 +2,7 @@
 What a fact has made necessary for a subject beside its ordinary steps.
 
 Late money goes back, a text follows a mail that bounced, a payment that waited too long is called off. Whoever commits such a fact commits
-the intended effect with it, so that no crash forgets it; the order's next run makes it.
+the intended effect with it, so that no crash forgets it; the subject's next run makes it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from sqlmodel import col, select
 from hub.beginning import intend_once
 from hub.database import transaction
 from hub.effects import step_of
-from hub.facets import Status
-from hub.orders import Order
+from hub.kinds import KINDS, Kind
 from hub.payments import CancelRequest
 from hub.settings import settings
 from hub.steps import OPEN_STATES
-from hub.subject_rows import as_it_is, locked
-from hub.tables import EffectRow, OrderRow
+from hub.subject_rows import as_it_is, database_now
+from hub.tables import EffectRow
 
 if TYPE_CHECKING:
     from hub.effects import Effect
@@ -40,26 +39,26 @@ async def owed_effects(subject: Subject) -> list[Effect]:
     return [subject.effect(row.step, kind.model_validate(row.request), attempt=row.attempt) for row, kind in known if kind is not None]
 
 
-async def expire_payments() -> list[str]:
+async def expire_payments() -> list[tuple[str, str]]:
     """
-    Intend to call off the payments whose customers have not finished them within ``HUB_PAYMENT_EXPIRES_SECONDS``; return the orders.
+    Intend to call off the payments whose customers have not finished them within ``HUB_PAYMENT_EXPIRES_SECONDS``.
 
-    What comes of it is the provider's answer: a payment that has succeeded meanwhile is taken, and the order goes on.
+    Returns whose they are, as kinds and ids. What comes of it is the provider's answer: a payment that has succeeded meanwhile is taken,
+    and its subject goes on.
     """
+    return [(kind.name, subject_id) for kind in KINDS.values() for subject_id in await _expire_of(kind)]
+
+
+async def _expire_of(kind: Kind) -> list[str]:
+    table = kind.row
     oldest = func.clock_timestamp() - timedelta(seconds=settings().payment_expires_seconds * settings().time_scale)
-    waiting = (col(OrderRow.status) == Status.AWAITING_PAYMENT, col(OrderRow.payment_id).is_not(None), col(OrderRow.resume_at).is_(None))
+    waiting = (kind.payment_waits, col(table.attention).is_(None), col(table.resume_at).is_(None), col(table.progressed_at) < oldest)
     async with transaction() as session:
-        found = list(await session.exec(select(col(OrderRow.id)).where(*waiting, col(OrderRow.progressed_at) < oldest).limit(200)))
-    return [order_id for order_id in found if await _expire(order_id)]
-
-
-async def _expire(order_id: str) -> bool:
-    async with transaction() as session:
-        row, now = await locked(session, order_id)
-        if row.status != Status.AWAITING_PAYMENT or row.payment_id is None:
-            return False
-        order: Order = await as_it_is(session, row)
-        await intend_once(session, order.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=row.payment_id)))
-        row.resume_at = now
-        row.epoch += 1
-        return True
+        now = await database_now(session)
+        rows = list(await session.exec(select(table).where(*waiting).limit(200).with_for_update(skip_locked=True)))
+        for row in rows:
+            subject = await as_it_is(session, row)
+            await intend_once(session, subject.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=subject.payment_id)))
+            row.resume_at = now
+            row.epoch += 1
+        return [row.id for row in rows]

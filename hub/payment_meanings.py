@@ -40,6 +40,11 @@ def payment_means(attempt: int, payment: Payment) -> Outcome:
             return Outcome(EffectState.REFUSED, payment_id, fact, code="payment_failed")
 
 
+def expiry_means(attempt: int, payment: Payment) -> Outcome:
+    """Return what calling an unfinished payment off means: it is gone; or it turns out to have moved on, and then it counts."""
+    return Outcome(EffectState.DONE, payment.payment_id, payment_means(attempt, payment).fact)
+
+
 def refund_means(attempt: int, refund: Refund) -> Outcome:
     """Return what a refund in this status means."""
     if refund.status is RefundStatus.SUCCEEDED:

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.claims import hold
 from hub.database import transaction
-from hub.effects import Effect
+from hub.effects import Effect, LeaseLost
 from hub.facets import HoldFacet, forward
 from hub.facts import Recorded, StepMissed, UndoBegun, UndoFinished
 from hub.intending import intend
@@ -72,11 +72,18 @@ async def note_not_made(signup: Signup) -> None:
 
 
 async def begin_removal(signup: Signup, because: str) -> Effect:
-    """Commit that the sign-up is being undone, and the removal of the profile that this takes. A second time changes nothing."""
+    """
+    Commit that the sign-up is being undone, and the removal of the profile that this takes. A second time changes nothing.
+
+    Raises:
+        LeaseLost: Meanwhile it was told that the payment was made after all; the next run goes on with that.
+    """
     async with transaction() as session:
         row: SignupRow = await hold(session, signup)
         removal = signup.effect("remove-profile", ProfileRemoval(profile_id=row.user_id or ""))
         if row.hold == HoldFacet.NONE:
+            if row.payment == StepOutcome.OK:
+                raise LeaseLost(f"the payment of {signup.title} was made after all")
             await record(session, row, UndoBegun(because=because), source="undo")
             await intend(session, removal, await database_now(session))
         return removal

@@ -143,11 +143,15 @@ _WORDS: dict[StepOutcome, str] = {
 
 
 _GATEWAY_TIMEOUTS = ("http_408", "http_504")
+CALLED_OFF = "canceled"
+"""Why a payment was refused that nobody finished."""
 
 
 def _what_went_wrong(step: StepName, outcome: StepOutcome, code: str) -> str | None:
     """Return words for it; None where nothing did, or where it did not come to the step because of an earlier one."""
     if outcome is StepOutcome.UNKNOWN and code.startswith("http_") and code not in _GATEWAY_TIMEOUTS:
         outcome = StepOutcome.UNAVAILABLE  # it said itself that it could not; the ledger finds out whether it did all the same
+    if outcome is StepOutcome.REFUSED and code == CALLED_OFF:
+        return "It was called off before it was finished"
     words = _WORDS.get(outcome)
     return None if words is None else words.format(service=_SERVICES[step], because=f" ({code})" if code else "")

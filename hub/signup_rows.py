@@ -28,7 +28,7 @@ from hub.facts import (
 from hub.message_facts import Delivery
 from hub.payments import NextAction
 from hub.progress import attention_for
-from hub.signup_facets import SignupFacets, SignupStatus, StepName, StepOutcome, report
+from hub.signup_facets import CALLED_OFF, SignupFacets, SignupStatus, StepName, StepOutcome, report
 from hub.signup_tables import SignupRow
 from hub.signups import Notification, Signup, SignupRequest
 from hub.subjects import Moved
@@ -121,7 +121,7 @@ def _news_of(fact: Fact) -> tuple[StepName, StepOutcome, str | None] | None:  # 
         case PaymentFailed():
             return "payment", StepOutcome.REFUSED, fact.code
         case PaymentCanceled():
-            return "payment", StepOutcome.REFUSED, "canceled"
+            return "payment", StepOutcome.REFUSED, CALLED_OFF
         case RefundSettled():
             return "payment", StepOutcome.UNDONE, None
         case NotificationAccepted():

@@ -9,8 +9,8 @@ from hub.errors import Refused
 from hub.facets import HoldFacet
 from hub.facts import Fact, NotificationAccepted, NotificationRefused, ProfileCreated, ProfileRefused, ProfileRemoved
 from hub.messages import PostedMessage, SentMail, SentText
-from hub.payment_meanings import payment_means, payment_refused, refund_means
-from hub.payments import Payment, Refund, RefundRequest
+from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_means
+from hub.payments import CancelRequest, Payment, Refund, RefundRequest
 from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT
 from hub.profiles import Profile, RemovedProfile
 from hub.signup_facets import SignupFacets, StepOutcome
@@ -91,6 +91,7 @@ SIGNUP_STEPS: dict[str, Step] = {
         ),
         Step("remove-profile", "profiles", "remove the profile", EXTERNAL, RemovedProfile, _is_being_undone, _removal_means, harmless=True),
         Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, polled=True, owed_request=RefundRequest),
+        Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
         Step("attention", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
     )
 }

@@ -1,4 +1,4 @@
-"""A new user's first payment: taken once, looked for when nobody knows, and given back when it comes too late."""
+"""A new user's first payment: taken once, looked for when nobody knows, called off when nobody finishes it, given back when late."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.signup_decisions import note_not_made
 from hub.signups import Signup
 from tasks.accounts import account_for
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
-from tasks.payments import give_back, pay, payment_of
+from tasks.payments import call_off, give_back, pay, payment_of
 
 
 @task(
@@ -62,6 +62,21 @@ async def refund_late_payment(signup: Signup, owed: Effect) -> Refund:
     """Give back what was paid for a sign-up that had been undone."""
     del signup  # what makes the cache key
     return await give_back(owed)
+
+
+@task(
+    name="expire-payment",
+    task_run_name="expire first payment {signup.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def expire_first_payment(signup: Signup, owed: Effect) -> Payment:
+    """Call off the payment that the new user did not finish in time; or learn that it was finished."""
+    del signup  # what makes the cache key
+    return await call_off(owed)
 
 
 def _payment(signup: Signup) -> Effect:

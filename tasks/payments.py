@@ -46,7 +46,7 @@ async def take_payment(order: Order) -> Payment:
 )
 async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
-    return await _call_off(order.effect(f"cancel-payment.{order.attempt}", CancelRequest(payment_id=payment_id)))
+    return await call_off(order.effect(f"cancel-payment.{order.attempt}", CancelRequest(payment_id=payment_id)))
 
 
 @straight
@@ -93,7 +93,7 @@ async def refund_late_money(order: Order, owed: Effect) -> Refund:
 async def expire_payment(order: Order, owed: Effect) -> Payment:
     """Call off the payment that the customer did not finish in time; or learn that it was finished."""
     del order  # what makes the cache key
-    return await _call_off(owed)
+    return await call_off(owed)
 
 
 def payment_of(subject: Subject, money: Money, payment_method: str, description: str) -> Effect:
@@ -121,6 +121,7 @@ async def give_back(refund: Effect) -> Refund:
     return await once(refund, terms=stripe.terms, call=stripe.refund_payment, find=stripe.find_refund)
 
 
-async def _call_off(cancellation: Effect) -> Payment:
+async def call_off(cancellation: Effect) -> Payment:
+    """Cancel a payment that has not succeeded; or learn that it has."""
     stripe = await account_for(cancellation, StripeAccount)
     return await once(cancellation, terms=stripe.terms, call=stripe.cancel_payment)

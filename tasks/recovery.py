@@ -76,8 +76,8 @@ async def call_for_attention() -> int:
 async def expire_unfinished_payments() -> int:
     """Make payments that their customers have not finished in time due to be called off; returns how many."""
     expired = await expire_payments()
-    for order_id in expired:
-        get_run_logger().info("the payment of order %s was not finished in time", order_id)
+    for kind, subject_id in expired:
+        get_run_logger().info("the payment of %s %s was not finished in time", kind, subject_id)
     return len(expired)
 
 

@@ -11,17 +11,30 @@ from sqlmodel import col, select
 from hub.applying import Contradiction, apply
 from hub.claims import leased
 from hub.database import transaction
+from hub.effects import LeaseLost
 from hub.enrolling import enrol
 from hub.facets import HoldFacet
-from hub.facts import Fact, MessageMoved, NotificationAccepted, PaymentSettled, ProfileCreated, ProfileRemoved, UndoBegun, UndoFinished
+from hub.facts import (
+    Fact,
+    MessageMoved,
+    NotificationAccepted,
+    PaymentFailed,
+    PaymentSettled,
+    ProfileCreated,
+    ProfileRemoved,
+    UndoBegun,
+    UndoFinished,
+)
 from hub.message_facts import Delivery
 from hub.owed import owed_effects
 from hub.readings import Address
+from hub.signup_decisions import begin_removal
 from hub.signup_tables import SignupRow
 from hub.signup_views import SignupView, view_signup
 from hub.signups import SignupRequest
 from hub.subject_rows import hub_identity, locked, record
 from hub.tables import EffectRow
+from tests.contract.ledger_kit import ends_with, sql
 from tests.unit.bad_signups import a_signup_with
 
 pytestmark = pytest.mark.usefixtures("hub_database")
@@ -98,6 +111,28 @@ async def test_money_for_a_sign_up_that_was_undone_goes_back_once() -> None:
     async with leased(signup_id, "run-1", "signup") as lease:
         assert lease.subject.facets.hold is HoldFacet.UNDONE
         assert [owed.key for owed in await owed_effects(lease.subject)] == [f"signup:{signup_id}:refund:1"]
+
+
+async def test_money_that_comes_after_a_refusal_is_taken_where_the_profile_stands() -> None:
+    refused = PaymentFailed(attempt=1, payment_id="pi_1", code="authentication_required")
+
+    view = await is_told(await a_signup(ProfileCreated(profile_id="usr_1"), refused), "payment", PAID)
+
+    assert (view.payment_processed, view.errors, view.resume_at is not None) == (True, (), True)
+
+
+async def test_a_payment_that_is_made_while_the_profile_is_about_to_be_removed_keeps_it() -> None:
+    refused = PaymentFailed(attempt=1, payment_id="pi_1", code="authentication_required")
+    signup_id = await a_signup(ProfileCreated(profile_id="usr_1"), refused)
+    await sql("UPDATE signups SET resume_at = clock_timestamp() WHERE id = :id", id=signup_id)
+
+    with ends_with(LeaseLost, match="made after all"):
+        async with leased(signup_id, "run-1", "signup") as lease:
+            await is_told(signup_id, "payment", PAID)
+            await begin_removal(lease.subject, "the payment failed")
+
+    view = await view_signup(signup_id)
+    assert (view.profile_created, view.payment_processed, view.resume_at is not None) == (True, True, True)
 
 
 async def test_an_amount_that_nobody_asked_for_calls_a_person() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.journeys.signup_kit import EVERYTHING, PHONE, a_signup, place, seen, 
 
 pytestmark = pytest.mark.timeout(300)
 
+THREE_D_SECURE = {"amount": 29.99, "paymentMethod": "pm_card_threeDSecure2Required"}
 WITHOUT_A_TEXT = EVERYTHING - Counter({"twilio.text": 1})
 
 
@@ -106,8 +108,7 @@ async def test_a_strict_sign_up_whose_payment_is_declined_leaves_no_profile_behi
 
 
 async def test_a_strict_sign_up_waits_for_the_customer_and_leaves_no_profile_when_nothing_comes_of_it(hub: Hub) -> None:
-    waits = {"amount": 29.99, "paymentMethod": "pm_card_threeDSecure2Required"}
-    await place(hub, "s-3ds", strict=True, initialPayment=waits)
+    await place(hub, "s-3ds", strict=True, initialPayment=THREE_D_SECURE)
     asked = await until_reported(hub, "s-3ds")
     assert (asked["status"], asked["nextAction"] is None, asked["notificationsSent"]) == ("PARTIAL", False, [])
 
@@ -117,6 +118,37 @@ async def test_a_strict_sign_up_waits_for_the_customer_and_leaves_no_profile_whe
     failed = await signup_at_rest(hub, "s-3ds", "FAILED")
     assert (failed["profileCreated"], failed["nextAction"], failed["notificationsSent"]) == (False, None, [])
     assert (await seen(hub, "s-3ds"))["profiles.removal"] == 1
+
+
+def only_the_payment_is_open(view: dict[str, Any]) -> bool:
+    """No run is due, and what was sent has arrived: no more news comes."""
+    return view["nextAction"] and view["resumeAt"] is None and all(sent["status"] == "DELIVERED" for sent in view["notificationsSent"])
+
+
+async def test_a_first_payment_that_nobody_finishes_is_called_off_and_one_that_was_finished_counts(hub: Hub) -> None:
+    """Stripe's webhooks are lost meanwhile: what became of the payment is known only when it is called off."""
+    await hub.sandbox.webhooks_misbehave("stripe", drop=1.0)
+    try:
+        for signup_id in ("s-forgotten", "s-forgotten-strict", "s-finished"):
+            await place(hub, signup_id, strict=signup_id == "s-forgotten-strict", initialPayment=THREE_D_SECURE)
+            await until_signup(hub, signup_id, only_the_payment_is_open)
+        async with hub.database() as database:
+            await hub.sandbox.customer_approves(await database.fetchval("SELECT payment_id FROM signups WHERE id = 's-finished'"))
+            await database.execute("UPDATE signups SET progressed_at = progressed_at - interval '25 hours' WHERE payment = 'waits'")
+        await hub.run({}, deployment="sweep/hub")
+
+        finished = await signup_at_rest(hub, "s-finished", "COMPLETE")
+        undone = await signup_at_rest(hub, "s-forgotten-strict", "FAILED")
+        forgotten = await until_signup(hub, "s-forgotten", lambda view: view["nextAction"] is None and view["resumeAt"] is None)
+    finally:
+        await hub.sandbox.forget_webhooks()
+
+    called_off = "Failed to process payment: It was called off before it was finished"
+    assert (forgotten["status"], forgotten["errors"], forgotten["profileCreated"]) == ("PARTIAL", [called_off], True)
+    assert (undone["errors"][1:], undone["profileCreated"]) == ([called_off], False)
+    assert (finished["errors"], told(finished)) == ([], {("welcome", "mail"), ("payment_confirmation", "mail")})
+    assert (await seen(hub, "s-finished")) == WITHOUT_A_TEXT
+    assert [(await seen(hub, signup_id))["stripe.charge"] for signup_id in ("s-forgotten", "s-forgotten-strict")] == [0, 0]
 
 
 async def test_a_sign_up_survives_kill_9_between_its_steps(hub: Hub) -> None:
