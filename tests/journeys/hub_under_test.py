@@ -73,6 +73,16 @@ class Hub:
         begun = await self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
         return str(begun.raise_for_status().json()["id"])
 
+    @asynccontextmanager
+    async def paused(self, deployment: str) -> AsyncIterator[None]:
+        """Nothing is started by the deployment's schedules while the block runs."""
+        found = (await self.prefect.get(f"/deployments/name/{deployment}")).raise_for_status().json()
+        (await self.prefect.post(f"/deployments/{found['id']}/pause_deployment")).raise_for_status()
+        try:
+            yield
+        finally:
+            (await self.prefect.post(f"/deployments/{found['id']}/resume_deployment")).raise_for_status()
+
     async def until_over(self, run_id: str, *, seconds: float = 60) -> dict[str, Any]:
         latest: dict[str, Any] = {}
 

@@ -22,10 +22,8 @@ BULK = "process-orders/hub"
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def no_sweep(hub: Hub) -> AsyncIterator[None]:
     """Orders stay where they are unless a bulk run takes them: the sweep would start each in a run of its own."""
-    sweep = (await hub.prefect.get("/deployments/name/sweep/hub")).raise_for_status().json()["id"]
-    (await hub.prefect.post(f"/deployments/{sweep}/pause_deployment")).raise_for_status()
-    yield
-    (await hub.prefect.post(f"/deployments/{sweep}/resume_deployment")).raise_for_status()
+    async with hub.paused("sweep/hub"):
+        yield
 
 
 async def test_a_list_of_orders_is_processed_in_one_run_that_says_what_came_of_each(hub: Hub) -> None:

@@ -27,6 +27,19 @@ async def test_a_parcel_is_followed_from_the_warehouse_to_the_customers_door(hub
     assert (await hub.seen("o-parcel"))["sendgrid.mail"] == 2, "the confirmation and the news of the delivery"
 
 
+async def test_what_a_run_is_told_while_it_works_is_seen_to_as_soon_as_it_lets_go_without_the_janitor(hub: Hub) -> None:
+    async with hub.paused("sweep/hub"):
+        await hub.sandbox.fault("slack", "post message", "delay", seconds=3, match={"subject": "o-quick-parcel"})
+        await hub.place("o-quick-parcel")
+        number = (await hub.until_order("o-quick-parcel", lambda order: order["trackingNumber"] is not None))["trackingNumber"]
+        await hub.sandbox.world(f"parcels/{number}", status="DELIVERED")
+
+        async def told() -> bool:
+            return (await hub.seen("o-quick-parcel"))["sendgrid.mail"] == 2
+
+        await until(told, seconds=30, what=lambda: "the mail about the delivery")
+
+
 async def test_a_customer_who_finishes_3_d_secure_moves_the_order_on_without_anybody_else(hub: Hub) -> None:
     await hub.place("o-3ds-webhook", paymentMethod=THREE_D_SECURE)
     waiting = await hub.until_status("o-3ds-webhook", "awaiting_payment")
