@@ -21,6 +21,9 @@ _app.command("deployments.order_commands:orders", name="orders", help="All order
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
 _app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
+_app.command(
+    "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."
+)
 _app.command("deployments.stock_commands:stock", name="stock", help="Pieces on the shelf: set, list.")
 _app.command("deployments.key_commands:keys", name="keys", help="Keys of the gateway: add, list, revoke.")
 _app.command("deployments.role_commands:sandbox", name="sandbox", help="Run the rehearsal providers in the foreground.")

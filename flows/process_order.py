@@ -17,12 +17,12 @@ from hub.payments import PaymentStatus, RefundStatus
 from hub.settings import settings
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
-from tasks.mailing import mail_confirmation, mail_delivery, mail_refund
+from tasks.mailing import mail_confirmation, mail_delivery, mail_refund, mail_shipment
 from tasks.payments import cancel_earlier_payment, expire_payment, refund_late_money, refund_payment, take_payment
 from tasks.shipping import buy_label, quote_parcel
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
-from tasks.texting import text_customer
+from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
 
 LOOK_AT_REFUND_SECONDS = 3600.0
@@ -56,7 +56,7 @@ async def go_on(order: Order) -> None:
     await pay_debts(order)
     if order.status in (Status.NEEDS_ATTENTION, Status.DISPUTED):
         await courtesies(attention=call_attention(order))
-        await tell_of_delivery(order)
+        await tell_of_parcel(order, order.tracking_number)
     elif order.facets.hold is HoldFacet.UNDOING:
         await undo(order, "taken up again")
     else:
@@ -73,7 +73,7 @@ async def pay_debts(order: Order) -> None:
             case "expire-payment":
                 await expire_payment(order, owed)
             case "text":
-                await courtesies(text=text_customer(order, owed))
+                await courtesies(text=text_instead(order, owed))
 
 
 async def fulfil(order: Order) -> None:
@@ -99,13 +99,18 @@ async def fulfil(order: Order) -> None:
         return
     missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
     await announce(order, missed)
-    await tell_of_delivery(order)
+    await tell_of_parcel(order, label.tracking_number)
 
 
-async def tell_of_delivery(order: Order) -> None:
-    """Tell the customer that the parcel has arrived, also while a person has to look at something else."""
-    if order.facets.parcel is ParcelFacet.DELIVERED and order.facets.hold is HoldFacet.NONE:
-        await courtesies(delivered=mail_delivery(order))
+async def tell_of_parcel(order: Order, tracking_number: str | None) -> None:
+    """Tell the customer that the parcel is on its way, or that it has arrived, also while a person has to look at something else."""
+    if order.facets.hold is not HoldFacet.NONE:
+        return
+    match order.facets.parcel:
+        case ParcelFacet.IN_TRANSIT:
+            await courtesies(shipped=mail_shipment(order, tracking_number))
+        case ParcelFacet.DELIVERED:
+            await courtesies(delivered=mail_delivery(order))
 
 
 async def undo(order: Order, because: str) -> None:

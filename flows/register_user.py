@@ -19,6 +19,7 @@ from tasks.first_payments import expire_first_payment, find_first_payment, refun
 from tasks.greeting import mail_payment_confirmation, mail_welcome, text_verification
 from tasks.profiles import create_profile, remove_profile
 from tasks.team import call_attention
+from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
 from tasks.trying import park_if_unfinished, record_signup, side_by_side, tried
 
@@ -69,13 +70,15 @@ async def go_on(signup: Signup) -> None:
 
 
 async def pay_debts(signup: Signup) -> None:
-    """Do what facts have made necessary since: give late money back, call an unfinished payment off."""
+    """Do what facts have made necessary since: give late money back, call an unfinished payment off, text where a mail bounced."""
     for owed in await owed_effects(signup):
         match owed.what.name:
             case "refund":
                 await refund_late_payment(signup, owed)
             case "expire-payment":
                 await expire_first_payment(signup, owed)
+            case "text":
+                await courtesies(text=text_instead(signup, owed))
 
 
 async def register(signup: Signup) -> None:

@@ -14,6 +14,7 @@ from hub.database import transaction
 from hub.facets import HoldFacet
 from hub.incoming import differences
 from hub.intake import REHEARSAL_CARD, NothingToResume
+from hub.notification_types import PAYMENT_CONFIRMATION, VERIFICATION, WELCOME
 from hub.signup_facets import LENIENT, Critical, SignupStatus, StepOutcome
 from hub.signup_rows import facets_of, write_facets
 from hub.signup_tables import SignupRow
@@ -124,7 +125,7 @@ async def _begin_again(signup_id: str) -> bool:
 
 def _columns(request: SignupRequest) -> dict[str, object]:
     """Return a new sign-up's columns: what was asked for is open, the rest is not asked for."""
-    payment, wishes = request.initial_payment, request.preferences
+    payment, recipient = request.initial_payment, request.recipient
     method = payment.payment_method if payment else None
 
     def asked(wanted: bool) -> StepOutcome:
@@ -138,9 +139,9 @@ def _columns(request: SignupRequest) -> dict[str, object]:
         "payment_method": REHEARSAL_CARD if method == CREDIT_CARD else method,
         "profile": StepOutcome.OPEN,
         "payment": asked(payment is not None),
-        "welcome": asked(wishes.email_notifications),
-        "confirmation": asked(payment is not None and wishes.email_notifications),
-        "verification": asked(request.phone_number is not None and wishes.sms_notifications),
+        "welcome": asked(WELCOME.suits(recipient)),
+        "confirmation": asked(payment is not None and PAYMENT_CONFIRMATION.suits(recipient)),
+        "verification": asked(VERIFICATION.suits(recipient)),
         "records": StepOutcome.OPEN,
         "hold": HoldFacet.NONE,
         "codes": {},

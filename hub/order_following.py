@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hub.beginning import intend_once
 from hub.facets import HoldFacet, StockFacet
 from hub.facts import Fact, MessageMoved, PaymentSettled, UndoBegun
-from hub.letters import text_instead_of
+from hub.falling_back import fall_back
 from hub.message_facts import Delivery
 from hub.orders import Order
 from hub.payments import RefundRequest
@@ -23,8 +23,8 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
     match fact:
         case PaymentSettled() if fact.attempt != order.attempt or _is_closed(order):
             await _give_late_money_back(session, order, fact)
-        case MessageMoved(channel="mail", delivery=Delivery.FAILED) if effect is not None:
-            await _text_instead(session, order, effect)
+        case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
+            await fall_back(session, order, effect.step)
         case _:
             pass
 
@@ -44,11 +44,3 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
     elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
     row.resume_at = await database_now(session)
-
-
-async def _text_instead(session: AsyncSession, row: OrderRow, mail: EffectRow) -> None:
-    """Intend a text where a mail did not arrive, if the customer gave a phone number; the next run sends it."""
-    order: Order = await as_it_is(session, row)
-    if (text := text_instead_of(mail.step, order)) is not None:
-        await intend_once(session, order.effect(f"text.{mail.step}", text))
-        row.epoch, row.resume_at = row.epoch + 1, await database_now(session)

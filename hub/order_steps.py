@@ -5,12 +5,24 @@ from __future__ import annotations
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
 from hub.facts import Fact, LabelBought, LabelRefused, PaymentCanceled
-from hub.messages import PostedMessage, SentMail, SentText, TextRequest
+from hub.messages import TextRequest
+from hub.notification_steps import notification_step
+from hub.notification_types import (
+    ATTENTION,
+    CONFIRMATION_TEXT,
+    DELIVERED,
+    LATE_MONEY,
+    ORDER_CONFIRMATION,
+    REFUND,
+    SHIPPED,
+    TEAM_ALERT,
+    TEAM_CONFIRMATION,
+)
 from hub.parcels import Label, Quote
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_means
 from hub.payments import CancelRequest, Payment, PaymentStatus, Refund, RefundRequest
-from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT
-from hub.steps import DAY, HOUR, EffectState, Outcome, Step
+from hub.policies import EXTERNAL, PAYMENT
+from hub.steps import EffectState, Outcome, Step
 
 
 def _cancellation_means(attempt: int, payment: Payment) -> Outcome:
@@ -26,18 +38,6 @@ def _label_means(_attempt: int, label: Label) -> Outcome:
 
 def _quote_means(_attempt: int, quote: Quote) -> Outcome:
     return Outcome(EffectState.DONE, quote.shipment_id)
-
-
-def _mail_means(_attempt: int, mail: SentMail) -> Outcome:
-    return Outcome(EffectState.DONE, mail.message_id)
-
-
-def _text_means(_attempt: int, text: SentText) -> Outcome:
-    return Outcome(EffectState.DONE, text.sid)
-
-
-def _message_means(_attempt: int, message: PostedMessage) -> Outcome:
-    return Outcome(EffectState.DONE, message.timestamp)
 
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
@@ -69,6 +69,10 @@ def _always(_facets: Facets) -> bool:
     return True
 
 
+def _is_in_transit(facets: Facets) -> bool:
+    return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.IN_TRANSIT
+
+
 def _is_delivered(facets: Facets) -> bool:
     return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.DELIVERED
 
@@ -85,27 +89,16 @@ ORDER_STEPS: dict[str, Step] = {
         Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _may_give_back, refund_means, polled=True),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
-        Step("mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_labelled, _mail_means, useful_seconds=DAY),
-        Step(
-            "refund-mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_being_undone, _mail_means, useful_seconds=24 * HOUR
-        ),
-        Step("team", "slack", "tell the team", NOTIFICATION, PostedMessage, _is_labelled, _message_means, useful_seconds=HOUR),
-        Step("delivered-mail", "sendgrid", "mail the customer", NOTIFICATION, SentMail, _is_delivered, _mail_means, useful_seconds=DAY),
-        Step("attention", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
-        Step("late-money", "slack", "tell the team", NOTIFICATION, PostedMessage, _always, _message_means, useful_seconds=DAY),
         Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
-        Step(
-            "text",
-            "twilio",
-            "text the customer",
-            NOTIFICATION,
-            SentText,
-            _always,
-            _text_means,
-            useful_seconds=2 * HOUR,
-            owed_request=TextRequest,
-        ),
-        Step("team-alert", "slack", "tell the team", NOTIFICATION, PostedMessage, _has_failed, _message_means, useful_seconds=HOUR),
+        notification_step(ORDER_CONFIRMATION, "mail the customer", _is_labelled),
+        notification_step(SHIPPED, "mail the customer", _is_in_transit),
+        notification_step(DELIVERED, "mail the customer", _is_delivered),
+        notification_step(REFUND, "mail the customer", _is_being_undone),
+        notification_step(CONFIRMATION_TEXT, "text the customer", _always, owed_request=TextRequest),  # and all others instead of a mail
+        notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
+        notification_step(TEAM_ALERT, "tell the team", _has_failed),
+        notification_step(LATE_MONEY, "tell the team", _always),
+        notification_step(ATTENTION, "tell the team", _always),
     )
 }

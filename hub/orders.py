@@ -20,6 +20,7 @@ from hub.facets import Facets, PaymentFacet, Status, status_of
 from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incoming, PaymentMethod, Text, printable
 from hub.messages import E164
 from hub.money import Money
+from hub.notification_types import Recipient
 from hub.payments import NextAction
 from hub.subjects import Subject
 
@@ -122,6 +123,12 @@ class Order(Subject):
     def title(self) -> str:
         """What the team calls it."""
         return f"order {self.id} ({self.money})"
+
+    @property
+    def recipient(self) -> Recipient:
+        """The customer."""
+        customer = self.request.customer
+        return Recipient(email=customer.email, name=customer.name, phone=customer.phone)
 
     @property
     def money(self) -> Money:

@@ -129,7 +129,7 @@ def attention_for(fact: Fact) -> str | None:
             return None
 
 
-_QUIET = (PaymentWaits, PaymentProcessing, Packed, PickedUp, InTransit, RefundPending, RefundedInAll)
+_QUIET = (PaymentWaits, PaymentProcessing, Packed, RefundPending, RefundedInAll)
 
 
 def is_walked(facets: Facets) -> bool:

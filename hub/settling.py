@@ -14,6 +14,7 @@ from hub.effects import Effect
 from hub.errors import OutcomeUnknown, ProviderError, Refused
 from hub.exchange import Exchange
 from hub.facts import AttentionNeeded
+from hub.falling_back import fall_back
 from hub.gates import gate_is_fine, gate_learns
 from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
@@ -145,6 +146,7 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
         epoch = subject.epoch
         if fact is not None:
             await record(session, subject, fact, source=source)
+        await fall_back(session, subject, effect.step)
         if source != "run" and subject.epoch == epoch:
             subject.epoch += 1
 

@@ -15,6 +15,7 @@ from hub.effects import Effect, LeaseLost
 from hub.facets import HoldFacet, forward
 from hub.facts import Recorded, StepMissed, UndoBegun, UndoFinished
 from hub.intending import intend
+from hub.notification_types import GREETINGS
 from hub.profiles import ProfileRemoval
 from hub.signup_facets import SignupFacets, StepName, StepOutcome, report
 from hub.signup_rows import critical_of, facets_of
@@ -27,9 +28,7 @@ from hub.tables import AttemptRow, EffectRow
 EFFECTS: dict[StepName, str] = {
     "profile": "profile",
     "payment": "payment",
-    "welcome": "welcome-mail",
-    "confirmation": "payment-mail",
-    "verification": "verification-text",
+    **{greeting: what.step for greeting, what in GREETINGS.items()},
 }
 """The ledger's step of each step that somebody else does."""
 _BEGUN = (EffectState.INTENDED, EffectState.UNKNOWN)

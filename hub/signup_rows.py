@@ -26,6 +26,7 @@ from hub.facts import (
     UndoFinished,
 )
 from hub.message_facts import Delivery
+from hub.notification_types import GREETINGS
 from hub.payments import NextAction
 from hub.progress import attention_for
 from hub.signup_facets import CALLED_OFF, SignupFacets, SignupStatus, StepName, StepOutcome, report
@@ -33,7 +34,7 @@ from hub.signup_tables import SignupRow
 from hub.signups import Notification, Signup, SignupRequest
 from hub.subjects import Moved
 
-STEPS_OF_MESSAGES: dict[str, StepName] = {"welcome-mail": "welcome", "payment-mail": "confirmation", "verification-text": "verification"}
+STEPS_OF_MESSAGES: dict[str, StepName] = {what.step: greeting for greeting, what in GREETINGS.items()}
 _STEPS: tuple[StepName, ...] = ("profile", "payment", "welcome", "confirmation", "verification", "records")
 _MESSAGES = {
     SignupStatus.IN_PROGRESS: "in progress",

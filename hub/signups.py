@@ -24,6 +24,7 @@ from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incomin
 from hub.message_facts import Delivery
 from hub.messages import E164
 from hub.money import Money, exponent, minor_units
+from hub.notification_types import GREETINGS, NotificationType, Recipient
 from hub.payments import NextAction
 from hub.signup_facets import Critical, SignupFacets, SignupStatus, report
 from hub.subjects import Subject
@@ -104,6 +105,12 @@ class SignupRequest(Incoming):
     initial_payment: InitialPayment | None = None
     preferences: Preferences = Preferences()
 
+    @property
+    def recipient(self) -> Recipient:
+        """The new user."""
+        refuses = frozenset(name for name, wanted in self.preferences if not wanted)
+        return Recipient(email=self.email, name=self.full_name, phone=self.phone_number, refuses=refuses)
+
     def as_stored(self) -> dict[str, Any]:
         """Return the request as plain JSON, in the names it came in with."""
         return self.model_dump(mode="json", by_alias=True)
@@ -141,11 +148,6 @@ class SignupResult(BaseModel):
     correlation_id: str
 
 
-KINDS_OF_NOTIFICATION: dict[str, tuple[Literal["welcome", "payment_confirmation", "verification"], Literal["mail", "sms"]]] = {
-    "welcome": ("welcome", "mail"),
-    "confirmation": ("payment_confirmation", "mail"),
-    "verification": ("verification", "sms"),
-}
 _ARRIVED = (Delivery.DELIVERED, Delivery.OPENED)
 
 
@@ -167,6 +169,11 @@ class Signup(Subject):
     def title(self) -> str:
         """What people call it; without personal data."""
         return f"sign-up {self.id}"
+
+    @property
+    def recipient(self) -> Recipient:
+        """The new user."""
+        return self.request.recipient
 
     @property
     def status(self) -> SignupStatus:
@@ -198,18 +205,18 @@ class Signup(Subject):
             profile_created=said.profile_created,
             payment_processed=said.payment_processed,
             notifications_sent=tuple(
-                _as_seen(step, self.notifications[step]) for step in KINDS_OF_NOTIFICATION if step in self.notifications
+                _as_seen(what, self.notifications[greeting]) for greeting, what in GREETINGS.items() if greeting in self.notifications
             ),
             errors=said.errors,
             correlation_id=self.correlation_id,
         )
 
 
-def _as_seen(step: str, notification: Notification) -> SentNotification:
-    kind, channel = KINDS_OF_NOTIFICATION[step]
-    status: Literal["ACCEPTED", "DELIVERED", "FAILED"] = "ACCEPTED"
+def _as_seen(what: NotificationType, notification: Notification) -> SentNotification:
+    status = "ACCEPTED"
     if notification.delivery is Delivery.FAILED:
         status = "FAILED"
     elif notification.delivery in _ARRIVED:
         status = "DELIVERED"
-    return SentNotification(notification_id=notification.notification_id, type=kind, channel=channel, status=status)
+    seen = {"notification_id": notification.notification_id, "type": what.name, "channel": what.channel, "status": status}
+    return SentNotification.model_validate(seen)

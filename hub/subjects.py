@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from hub.effects import Effect
+from hub.notification_types import Recipient
 from hub.values import Frozen
 
 
@@ -54,6 +55,11 @@ class Subject(Frozen):
     @abstractmethod
     def title(self) -> str:
         """What people call it, e.g. ``order o-1001 (50.00 USD)``; without personal data."""
+
+    @property
+    @abstractmethod
+    def recipient(self) -> Recipient:
+        """Who is told about it."""
 
     @property
     def reference(self) -> dict[str, str]:

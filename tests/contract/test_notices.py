@@ -12,6 +12,8 @@ import pytest_asyncio
 from hub.beginning import Ask, begin
 from hub.decisions import announce
 from hub.due import due_subjects
+from hub.effects import LeaseLost
+from hub.errors import Refused
 from hub.facets import Status
 from hub.handling import handle_some
 from hub.inbox import keep
@@ -276,6 +278,46 @@ async def test_a_mail_that_bounced_after_it_seemed_delivered_is_followed_by_a_te
     async with run(order.id) as again:
         [owed] = await owed_effects(again)
         assert owed.step == "text.mail"
+
+
+async def test_a_mail_that_sendgrid_refuses_to_take_is_followed_by_a_text(shop: Shop) -> None:
+    customer = {"email": "ada@example.com", "name": "Ada", "phone": "+12025550123"}
+    async with run_of_a_new_order(customer=customer) as order:
+        await shop.until_labelled(order)
+        refusal = {"errors": [{"message": "Does not contain a valid address.", "field": "personalizations.0.to.0.email", "help": None}]}
+        await shop.sandbox.fault("sendgrid", "send mail", "status", status=400, body=refusal)
+        with pytest.raises(Refused):
+            await shop.mail(order)
+
+    row = await row_of(order.id)
+    assert row.resume_at is not None
+    async with run(order.id) as again:
+        assert [owed.step for owed in await owed_effects(again)] == ["text.mail"]
+
+
+async def test_a_parcel_that_the_carrier_has_makes_the_order_due_once_because_the_customer_is_told(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        await announce(order, ())
+
+    packed = await handled(warehouse_told("packed", order.id))
+    picked_up = await handled(warehouse_told("picked_up", order.id))
+    async with run(order.id):
+        pass
+    again = await handled(warehouse_told("picked_up", order.id))
+
+    assert (packed.due, picked_up.due, again.due) == (set(), {("order", order.id)}, set())
+
+
+async def test_of_a_parcel_that_has_arrived_nobody_says_that_it_is_on_its_way(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        await announce(order, ())
+    await handled(warehouse_told("delivered", order.id), warehouse_told("picked_up", order.id))
+
+    async with run(order.id) as late:
+        with pytest.raises(LeaseLost, match="does not permit the step shipped-mail"):
+            await begin(late.effect("shipped-mail", mail_effect(late).request), shop.sendgrid.terms)
 
 
 async def test_a_delivered_mail_starts_no_run(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from hub.applying import Contradiction, apply
 from hub.claims import leased
+from hub.composing import compose
 from hub.database import transaction
 from hub.effects import LeaseLost
 from hub.enrolling import enrol
@@ -25,26 +26,30 @@ from hub.facts import (
     UndoBegun,
     UndoFinished,
 )
+from hub.intending import intend
 from hub.message_facts import Delivery
+from hub.messages import TextRequest
+from hub.notification_types import WELCOME
 from hub.owed import owed_effects
 from hub.readings import Address
 from hub.signup_decisions import begin_removal
 from hub.signup_tables import SignupRow
 from hub.signup_views import SignupView, view_signup
 from hub.signups import SignupRequest
-from hub.subject_rows import hub_identity, locked, record
+from hub.subject_rows import hub_identity, locked, record, snapshot
 from hub.tables import EffectRow
 from tests.contract.ledger_kit import ends_with, sql
 from tests.unit.bad_signups import a_signup_with
 
 pytestmark = pytest.mark.usefixtures("hub_database")
+PHONE = "+12025550123"
 PAID = PaymentSettled(attempt=1, payment_id="pi_1", charge_id="ch_1", amount=2999, currency="usd")
 
 
-async def a_signup(*facts: Fact) -> str:
+async def a_signup(*facts: Fact, **changes: Any) -> str:
     """Place a sign-up to which this much has happened, and return its id."""
     signup_id = f"s-{uuid4().hex[:8]}"
-    await enrol(signup_id, SignupRequest.model_validate(a_signup_with({"email": f"{signup_id}@example.com"})))
+    await enrol(signup_id, SignupRequest.model_validate(a_signup_with({"email": f"{signup_id}@example.com", **changes})))
     async with transaction() as session:
         row, _ = await locked(session, signup_id, "signup")
         for fact in facts:
@@ -89,6 +94,40 @@ async def test_a_mail_that_bounces_is_reported_with_the_providers_code() -> None
     assert [sent.status for sent in view.notifications_sent] == ["FAILED"]
     assert view.errors == ("Failed to send notifications: It did not arrive (bounce.5.1.1) (welcome mail)",)
     assert view.resume_at is not None, "the records have to say so, too"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "phone", "texts"),
+    [
+        ({"sms_notifications": True}, PHONE, ["text.welcome-mail"]),
+        ({}, PHONE, ["text.welcome-mail"]),
+        ({"sms_notifications": False}, PHONE, []),
+        ({"sms_notifications": True}, None, []),
+    ],
+)
+async def test_a_mail_that_bounces_is_followed_by_one_text_where_that_is_wanted(
+    wishes: dict[str, bool], phone: str | None, texts: list[str]
+) -> None:
+    signup_id = await a_signup(*GREETED, preferences=wishes, phoneNumber=phone)
+    await greeted(signup_id)
+
+    await is_told(signup_id, "welcome-mail", mail(Delivery.FAILED))
+    await is_told(signup_id, "welcome-mail", mail(Delivery.FAILED, code="bounce.5.1.1"))
+
+    async with leased(signup_id, "run-1", "signup") as lease:
+        owed = await owed_effects(lease.subject)
+    assert [one.step for one in owed] == texts
+    assert [(one.request.to, "Welcome" in one.request.text) for one in owed if isinstance(one.request, TextRequest)] == [
+        (PHONE, True) for _ in texts
+    ]
+
+
+async def greeted(signup_id: str) -> None:
+    """The welcome mail as the ledger has it once it was sent."""
+    async with transaction() as session:
+        row, now = await locked(session, signup_id, "signup")
+        signup = snapshot(row, (await hub_identity(session)).hub_id, "", due=True)
+        await intend(session, signup.effect("welcome-mail", compose(WELCOME, signup)), now)
 
 
 async def test_a_payment_of_which_the_provider_tells_first_makes_the_sign_up_due() -> None:

@@ -164,15 +164,18 @@ def expected(cell: Cell) -> Outcome:
             seen["sendgrid.mail"] += 1
         else:
             errors.append(_words("send notifications", "Mail service", cell[notification], "invalid_recipient") + which)
+        if cell[notification] == "refused" and cell["text"] in TROUBLES:  # the user has a phone and wants texts
+            steps.add(f"text.{step}")
+            seen["twilio.text"] += cell["text"] == "ok"
     if cell["text"] in TROUBLES:
         steps.add("verification-text")
         if cell["text"] == "ok":
             told.add(("verification", "sms"))
-            seen["twilio.text"] = 1
+            seen["twilio.text"] += 1
         else:
             errors.append(_words("send notifications", "SMS service", cell["text"], "21610"))
     status = "PARTIAL" if errors or records else "COMPLETE"
-    return Outcome(status, (True, cell["payment"] == "ok"), frozenset(told), (*errors, *records), seen, frozenset(steps))
+    return Outcome(status, (True, cell["payment"] == "ok"), frozenset(told), (*errors, *records), +seen, frozenset(steps))
 
 
 def _words(task: str, service: str, trouble: str, code: str) -> str:

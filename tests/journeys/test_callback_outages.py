@@ -124,9 +124,12 @@ async def each_counted_once(hub: Hub, order_id: str) -> None:
         facts = await database.fetch(
             "SELECT kind FROM facts WHERE source = 'webhook' AND subject_id = $1 AND kind = ANY($2)", order_id, list(FACTS)
         )
+        sent = await database.fetch("SELECT step FROM effects WHERE subject_id = $1 AND provider = 'sendgrid'", order_id)
+    mails = [row["step"] for row in sent]
     assert sorted(map(tuple, notices)) == [(kind, "handled") for kind in sorted(PARCEL)]
     assert Counter(row["kind"] for row in facts) == FACTS
-    assert (await hub.seen(order_id))["sendgrid.mail"] == 2, "confirmed, and delivered"
+    assert (await hub.seen(order_id))["sendgrid.mail"] == len(mails)
+    assert set(mails) - {"shipped-mail"} == {"mail", "delivered-mail"}, "that it was on its way is told if it was not there yet"
 
 
 @asynccontextmanager

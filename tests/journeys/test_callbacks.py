@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.journeys.hub_under_test import Hub, until
@@ -19,12 +21,38 @@ async def test_a_parcel_is_followed_from_the_warehouse_to_the_customers_door(hub
     await hub.sandbox.world("events/custom", type="packed", data={"orderId": "o-parcel"})
     await hub.until_order("o-parcel", lambda order: order["status"] == "packed")
     await hub.sandbox.world("events/custom", type="picked_up", data={"orderId": "o-parcel"})
-    await hub.until_order("o-parcel", lambda order: order["status"] == "in_transit")
+    await hub.until_status("o-parcel", "in_transit")
     await hub.sandbox.world(f"parcels/{number}", status="TRANSIT")
     await hub.sandbox.world(f"parcels/{number}", status="DELIVERED")
     await hub.until_status("o-parcel", "delivered")
 
-    assert (await hub.seen("o-parcel"))["sendgrid.mail"] == 2, "the confirmation and the news of the delivery"
+    assert await mails(hub, "o-parcel") == ["mail", "shipped-mail", "delivered-mail"]
+
+
+async def test_of_a_parcel_that_is_delivered_before_anybody_looks_the_customer_hears_only_that(hub: Hub) -> None:
+    """The carrier's whole way is told while the label's answer is still on its way."""
+    await hub.sandbox.fault("shippo", "buy label", "delay", when="after", seconds=4, match={"subject": "o-fast-parcel"})
+    await hub.place("o-fast-parcel")
+    await hub.sandbox.until_in_flight("shippo", "buy label", worked=True, seconds=60)
+    for kind in ("picked_up", "delivered"):
+        await hub.sandbox.world("events/custom", type=kind, data={"orderId": "o-fast-parcel"})
+
+    await hub.until_status("o-fast-parcel", "delivered")
+
+    assert await mails(hub, "o-fast-parcel") == ["mail", "delivered-mail"]
+
+
+async def test_the_customer_of_a_disputed_order_still_hears_that_it_is_on_its_way_and_that_it_arrived(hub: Hub) -> None:
+    await hub.place("o-disputed-parcel")
+    order = await hub.until_status("o-disputed-parcel", "confirmed")
+    await hub.sandbox.world(f"stripe/payments/{order['chargeId']}/dispute")
+    await hub.until_status("o-disputed-parcel", "disputed")
+
+    for status, told in (("TRANSIT", ["mail", "shipped-mail"]), ("DELIVERED", ["mail", "shipped-mail", "delivered-mail"])):
+        await hub.sandbox.world(f"parcels/{order['trackingNumber']}", status=status)
+        await until(partial(have_been_sent, hub, "o-disputed-parcel", told), seconds=30, what=told.__repr__)
+
+    assert (await hub.order("o-disputed-parcel"))["status"] == "disputed"
 
 
 async def test_what_a_run_is_told_while_it_works_is_seen_to_as_soon_as_it_lets_go_without_the_janitor(hub: Hub) -> None:
@@ -106,21 +134,6 @@ async def test_a_dispute_needs_attention_and_the_team_is_told_once(hub: Hub) -> 
     assert (await hub.seen("o-disputed"))["slack.message"] == 2, "confirmed, and disputed"
 
 
-async def test_the_customer_of_a_disputed_order_still_hears_of_the_delivery(hub: Hub) -> None:
-    await hub.place("o-disputed-delivered")
-    order = await hub.until_status("o-disputed-delivered", "confirmed")
-    await hub.sandbox.world(f"stripe/payments/{order['chargeId']}/dispute")
-    await hub.until_status("o-disputed-delivered", "disputed")
-
-    await hub.sandbox.world(f"parcels/{order['trackingNumber']}", status="DELIVERED")
-
-    async def told() -> bool:
-        return (await hub.seen("o-disputed-delivered"))["sendgrid.mail"] == 2
-
-    await until(told, seconds=30, what=lambda: "the mail about the delivery")
-    assert (await hub.order("o-disputed-delivered"))["status"] == "disputed"
-
-
 async def test_a_returned_parcel_is_seen(hub: Hub) -> None:
     await hub.place("o-returned")
     number = (await hub.until_status("o-returned", "confirmed"))["trackingNumber"]
@@ -128,6 +141,21 @@ async def test_a_returned_parcel_is_seen(hub: Hub) -> None:
     await hub.sandbox.world(f"parcels/{number}", status="RETURNED")
 
     await hub.until_status("o-returned", "returned")
+
+
+async def mails(hub: Hub, order_id: str) -> list[str]:
+    """The steps whose mails SendGrid has taken, in the order in which it did; as many as it says itself."""
+    async with hub.database() as database:
+        sent = "SELECT step FROM effects WHERE subject_id = $1 AND provider = 'sendgrid' AND state = 'done' ORDER BY settled_at"
+        steps = [row["step"] for row in await database.fetch(sent, order_id)]
+    assert (await hub.seen(order_id))["sendgrid.mail"] == len(steps)
+    return steps
+
+
+async def have_been_sent(hub: Hub, order_id: str, steps: list[str]) -> bool:
+    async with hub.database() as database:
+        open_ones = "SELECT count(*) FROM effects WHERE subject_id = $1 AND provider = 'sendgrid' AND state <> 'done'"
+        return not await database.fetchval(open_ones, order_id) and await mails(hub, order_id) == steps
 
 
 async def payment_of(hub: Hub, order_id: str) -> str:

@@ -62,6 +62,19 @@ async def test_a_partial_failure_is_reported_in_words(hub: Hub) -> None:
     assert (await seen(hub, "s-partial"))["stripe.charge"] == 0, "what was reported as failed is not charged later behind anybody's back"
 
 
+async def test_a_welcome_that_bounces_is_followed_by_a_text_where_texts_are_wanted(hub: Hub) -> None:
+    await place(hub, "s-bounced", email="bounce+wanted@example.com", phoneNumber=PHONE, preferences={"sms_notifications": True})
+    await place(hub, "s-bounced-quiet", email="bounce+quiet@example.com", phoneNumber=PHONE, preferences={"sms_notifications": False})
+
+    view = await until_signup(hub, "s-bounced", lambda view: view["status"] == "PARTIAL" and view["resumeAt"] is None)
+    quiet = await until_signup(hub, "s-bounced-quiet", lambda view: view["status"] == "PARTIAL" and view["resumeAt"] is None)
+
+    assert {(sent["type"], sent["status"]) for sent in view["notificationsSent"]} >= {("welcome", "FAILED")}
+    assert len(quiet["errors"]) == 2
+    assert (await seen(hub, "s-bounced"))["twilio.text"] == 3, "the verification, and one for each mail that did not arrive"
+    assert (await seen(hub, "s-bounced-quiet"))["twilio.text"] == 0
+
+
 async def test_a_payment_that_was_made_after_all_is_found_confirmed_and_reported(hub: Hub) -> None:
     """The answers to the charge are lost on the way; the report says so, and then what is true."""
     await hub.sandbox.fault("stripe", "create payment", "drop", "after", times=2, match={"subject": "s-found"})

@@ -62,13 +62,13 @@ class Life:
         if self.nature == "label refused":
             calls |= {"refund": ("stripe", "refund payment"), "mail": ("sendgrid", "send mail")}
         elif self.nature not in UNPAID:
-            calls |= {"ship": ("shippo", "buy label"), "mail": ("sendgrid", "send mail")}
+            calls |= {"ship": ("shippo", "buy label"), "mail": ("sendgrid", "send mail"), "mail on its way": ("sendgrid", "send mail")}
             if self.nature not in UNDELIVERED:
-                calls |= {"second mail": ("sendgrid", "send mail")}
+                calls |= {"mail at the door": ("sendgrid", "send mail")}
         return calls
 
     async def _begin(self, answers: dict[str, Deed]) -> None:
-        """The order is placed, paid or not, labelled and mailed, as far as it comes to that."""
+        """The order is placed, paid or not, labelled, mailed and on its way, as far as it comes to that."""
         await self._placed()
         await self._foreign_payment()
         await self._pay()
@@ -83,6 +83,9 @@ class Life:
             await answers["ship"]()
         await self._read_mail()
         await answers["mail"]()
+        if self.nature != "label refused":
+            await self._arrive()
+            await answers["mail on its way"]()
 
     async def _placed(self) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -129,11 +132,17 @@ class Life:
         await self.around.before_deed(self.order_id)
         for kind in ("packed", "picked_up"):
             await self._world(kind, "events/custom", type=kind, data={"orderId": self.order_id})
-        end = {"returned": ("RETURNED",), "delivery failed": ()}.get(self.nature, ("DELIVERED",))
-        for status in ("PRE_TRANSIT", "TRANSIT", "TRANSIT", "TRANSIT", *end):
-            if status in end:
-                await self.around.before_deed(self.order_id)
+        for status in ("PRE_TRANSIT", "TRANSIT", "TRANSIT", "TRANSIT"):
             await self._world(f"track_updated {status}", f"parcels/{label.event['data']['tracking_number']}", status=status)
+
+    async def _arrive(self) -> None:
+        """The customer has heard that the parcel is on its way, and only then it arrives or comes back."""
+        await self._letter("processed", number=2)
+        await self._letter("bounce" if self.nature == "bounced" else "delivered", number=2)
+        number = self.around.post.of(self.order_id, "transaction_created SUCCESS")[0].event["data"]["tracking_number"]
+        for status in {"returned": ("RETURNED",), "delivery failed": ()}.get(self.nature, ("DELIVERED",)):
+            await self.around.before_deed(self.order_id)
+            await self._world(f"track_updated {status}", f"parcels/{number}", status=status)
 
     async def _read_mail(self) -> None:
         sent = await self._letter("processed")
@@ -148,14 +157,14 @@ class Life:
         if nature in (*UNPAID, "label refused"):
             return
         if nature not in UNDELIVERED:
-            await self._letter("bounce" if nature == "bounced" else "delivered", number=2)
-            await answers["second mail"]()
+            await self._letter("bounce" if nature == "bounced" else "delivered", number=3)
+            await answers["mail at the door"]()
         await self.around.announced(self.order_id)
         await self.around.before_deed(self.order_id)
         payment = f"stripe/payments/{post.of(self.order_id, 'payment_intent.succeeded')[0].event['data']['object']['id']}"
         match nature:
             case "bounced":
-                await self._letter("text delivered", number=2)
+                await self._letter("text delivered", number=3)
             case "delivery failed":
                 label = post.of(self.order_id, "transaction_created SUCCESS")[0]
                 number = label.event["data"]["tracking_number"]

@@ -1,0 +1,52 @@
+"""Writes notifications: a type, a subject and the words that only its step knows become a complete message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from hub.messages import Mail, TeamMessage, TextRequest
+from hub.notification_types import Channel, NotificationType
+from hub.settings import settings
+from hub.subjects import Subject
+
+Message = Mail | TextRequest | TeamMessage
+
+_templates = Environment(
+    loader=PackageLoader("hub"),
+    autoescape=select_autoescape(["html"], default_for_string=False),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def compose(what: NotificationType, subject: Subject, **words: Any) -> Message:
+    """
+    Return the message that ``what`` is, about ``subject``. Templates know it as ``subject``, ``order`` or ``signup``, and as ``person``.
+
+    Raises:
+        UndefinedError: A template asks for a word that is not there; a message with a gap is not written.
+    """
+    person = subject.recipient
+    words = {"subject": subject, subject.kind: subject, "person": person, **words}
+    match what.channel:
+        case Channel.MAIL:
+            return Mail(
+                to_email=person.email,
+                to_name=person.name,
+                subject=_templates.from_string(what.subject_line).render(words),
+                text=_templates.get_template(f"{what.template}.txt").render(words),
+                html=_templates.get_template(f"{what.template}.html").render(words),
+                metadata=subject.reference,
+            )
+        case Channel.SMS:
+            callback = f"{settings().webhooks_base_url}/webhooks/twilio"
+            return TextRequest(to=person.phone or "", text=_short(what, words), status_callback=callback, metadata=subject.reference)
+        case Channel.SLACK:
+            return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference)
+
+
+def _short(what: NotificationType, words: dict[str, Any]) -> str:
+    return _templates.get_template(f"{what.template}.txt").render(words).strip()

@@ -1,0 +1,58 @@
+"""The step of a process that a notification is: who carries it, and what the carrier's answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from hub.errors import Refused
+from hub.facts import Fact, NotificationAccepted, NotificationRefused
+from hub.messages import PostedMessage, SentMail, SentText
+from hub.notification_types import Channel, NotificationType
+from hub.policies import NOTIFICATION
+from hub.steps import EffectState, Outcome, Step
+from hub.values import Frozen
+
+
+class Carrier(NamedTuple):
+    """Who carries a channel's messages, what it answers, and the id in that answer under which it knows the message."""
+
+    provider: str
+    answer: type[Frozen]
+    message_id: Callable[[Any], str]
+
+
+CARRIERS = {
+    Channel.MAIL: Carrier("sendgrid", SentMail, attrgetter("message_id")),
+    Channel.SMS: Carrier("twilio", SentText, attrgetter("sid")),
+    Channel.SLACK: Carrier("slack", PostedMessage, attrgetter("timestamp")),
+}
+
+
+def notification_step(
+    what: NotificationType, action: str, permits: Callable[[Any], bool], *, owed_request: type[Frozen] | None = None
+) -> Step:
+    """Return the step that ``what`` is: a courtesy, reported as a fact where it is one of a sign-up's greetings."""
+    carrier = CARRIERS[what.channel]
+
+    def means(_attempt: int, answer: Any) -> Outcome:
+        message_id = carrier.message_id(answer)
+        fact = None if what.greeting is None else NotificationAccepted(notification=what.greeting, message_id=message_id)
+        return Outcome(EffectState.DONE, message_id, fact)
+
+    def refused(_attempt: int, refusal: Refused) -> Fact | None:
+        return None if what.greeting is None else NotificationRefused(notification=what.greeting, code=refusal.code)
+
+    return Step(
+        name=what.step.partition(".")[0],
+        provider=carrier.provider,
+        action=action,
+        policy=NOTIFICATION,
+        result=carrier.answer,
+        permits=permits,
+        means=means,
+        refused_means=refused,
+        useful_seconds=what.useful_seconds,
+        owed_request=owed_request,
+    )

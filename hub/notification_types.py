@@ -1,0 +1,184 @@
+"""
+Every kind of notification, as data: about what, by which channel, in which words, who can refuse it, what follows when it does not arrive.
+
+This is the one place that knows. ``hub.composing`` writes notifications, the tables of steps say when each may be sent, ``tasks.notifying``
+sends them. ``hub notifications list`` prints this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from hub.steps import DAY, HOUR
+from hub.values import Frozen
+
+SubjectKind = Literal["order", "signup"]
+Preference = Literal["newsletter", "sms_notifications", "email_notifications"]
+Greeting = Literal["welcome", "confirmation", "verification"]
+
+
+class Channel(StrEnum):
+    """How a notification travels."""
+
+    MAIL = "mail"
+    SMS = "sms"
+    SLACK = "slack"
+
+
+class Recipient(Frozen):
+    """Whom a subject is about. ``refuses``: the preferences that were answered with no; an order has none."""
+
+    email: str
+    name: str
+    phone: str | None = None
+    refuses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class NotificationType:
+    """
+    One kind of notification.
+
+    ``step``: its name in the ledger, and so part of every key; what may be sent more than once gets its number behind a dot.
+    ``template``: in ``hub/templates``, without its ending; a mail has ``.txt`` and ``.html``. ``subject_line`` is a template, too.
+    ``fallback``: what is sent instead when this one is refused or bounces. ``greeting``: under which name a sign-up reports it.
+    """
+
+    name: str
+    kinds: tuple[SubjectKind, ...]
+    step: str
+    channel: Channel
+    template: str
+    useful_seconds: float
+    subject_line: str = ""
+    preference: Preference | None = None
+    fallback: NotificationType | None = None
+    greeting: Greeting | None = None
+
+    def suits(self, recipient: Recipient) -> bool:
+        """Tell whether the recipient can be reached on this channel, and has not said no."""
+        reachable = self.channel is not Channel.SMS or recipient.phone is not None
+        return reachable and self.preference not in recipient.refuses
+
+
+def _text_instead_of(name: str, kind: SubjectKind, mail_step: str) -> NotificationType:
+    return NotificationType(
+        f"{name}_text", (kind,), f"text.{mail_step}", Channel.SMS, f"texts/{mail_step}", 2 * HOUR, preference="sms_notifications"
+    )
+
+
+def _to_team(name: str, kinds: tuple[SubjectKind, ...], step: str, useful_seconds: float) -> NotificationType:
+    return NotificationType(name, kinds, step, Channel.SLACK, f"texts/{step}", useful_seconds)
+
+
+CONFIRMATION_TEXT = _text_instead_of("order_confirmation", "order", "mail")
+ORDER_CONFIRMATION = NotificationType(
+    name="order_confirmation",
+    kinds=("order",),
+    step="mail",
+    channel=Channel.MAIL,
+    template="order_confirmed",
+    subject_line="Your order {{ order.id }} is confirmed",
+    useful_seconds=DAY,
+    fallback=CONFIRMATION_TEXT,
+)
+SHIPPED_TEXT = _text_instead_of("shipped", "order", "shipped-mail")
+SHIPPED = NotificationType(
+    name="shipped",
+    kinds=("order",),
+    step="shipped-mail",
+    channel=Channel.MAIL,
+    template="order_shipped",
+    subject_line="Your order {{ order.id }} is on its way",
+    useful_seconds=DAY,
+    fallback=SHIPPED_TEXT,
+)
+DELIVERED_TEXT = _text_instead_of("delivered", "order", "delivered-mail")
+DELIVERED = NotificationType(
+    name="delivered",
+    kinds=("order",),
+    step="delivered-mail",
+    channel=Channel.MAIL,
+    template="order_delivered",
+    subject_line="Your order {{ order.id }} has arrived",
+    useful_seconds=DAY,
+    fallback=DELIVERED_TEXT,
+)
+REFUND_TEXT = _text_instead_of("refund", "order", "refund-mail")
+REFUND = NotificationType(
+    name="refund",
+    kinds=("order",),
+    step="refund-mail",
+    channel=Channel.MAIL,
+    template="order_refunded",
+    subject_line="Your order {{ order.id }} was cancelled and refunded",
+    useful_seconds=DAY,
+    fallback=REFUND_TEXT,
+)
+
+WELCOME_TEXT = _text_instead_of("welcome", "signup", "welcome-mail")
+WELCOME = NotificationType(
+    name="welcome",
+    kinds=("signup",),
+    step="welcome-mail",
+    channel=Channel.MAIL,
+    template="signup_welcome",
+    subject_line="Welcome",
+    useful_seconds=DAY,
+    preference="email_notifications",
+    fallback=WELCOME_TEXT,
+    greeting="welcome",
+)
+PAYMENT_TEXT = _text_instead_of("payment_confirmation", "signup", "payment-mail")
+PAYMENT_CONFIRMATION = NotificationType(
+    name="payment_confirmation",
+    kinds=("signup",),
+    step="payment-mail",
+    channel=Channel.MAIL,
+    template="signup_payment_confirmation",
+    subject_line="We have received your payment",
+    useful_seconds=DAY,
+    preference="email_notifications",
+    fallback=PAYMENT_TEXT,
+    greeting="confirmation",
+)
+VERIFICATION = NotificationType(
+    name="verification",
+    kinds=("signup",),
+    step="verification-text",
+    channel=Channel.SMS,
+    template="texts/verification-text",
+    useful_seconds=2 * HOUR,
+    preference="sms_notifications",
+    greeting="verification",
+)
+
+TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
+TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
+LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
+ATTENTION = _to_team("attention", ("order", "signup"), "attention", DAY)
+
+MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, WELCOME, PAYMENT_CONFIRMATION)
+TYPES: dict[str, NotificationType] = {
+    what.name: what
+    for what in (
+        *MAILS,
+        VERIFICATION,
+        *(mail.fallback for mail in MAILS if mail.fallback is not None),
+        TEAM_CONFIRMATION,
+        TEAM_ALERT,
+        LATE_MONEY,
+        ATTENTION,
+    )
+}
+"""Every type by its name."""
+GREETINGS: dict[Greeting, NotificationType] = {what.greeting: what for what in TYPES.values() if what.greeting is not None}
+_BY_STEP: dict[tuple[str, str], NotificationType] = {(kind, what.step): what for what in TYPES.values() for kind in what.kinds}
+
+
+def fallback_of(kind: str, step: str) -> NotificationType | None:
+    """Return what is sent when the notification that is this step of such a subject does not arrive; None where nothing is."""
+    what = _BY_STEP.get((kind, step))
+    return None if what is None else what.fallback
