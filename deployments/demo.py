@@ -1,4 +1,4 @@
-"""`hub demo`: real orders through the real stack, and what the providers saw of them."""
+"""`hub demo`: real orders and sign-ups through the real stack, and what the providers saw of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deployments.telling_stories import print_json
 
 async def demo(*, as_json: AsJson = False) -> int:
     """
-    Run real orders through the whole stack, show what happened, and stop.
+    Run real orders and sign-ups through the whole stack, show what happened, and stop.
 
     Uses the stack of `hub up` when one is running here, and one of its own on free ports otherwise.
 
@@ -85,9 +85,9 @@ def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> No
         mark = "[green]✓[/]" if scene.ok else "[red]✗[/]"
         status, message = scene.view["status"], scene.view["message"]
         more = "" if message == status else f": {message}"
-        console.print(f"{mark} [bold]{scene.what}[/]: {scene.view['orderId']} is [bold]{status}[/]{more}")
+        console.print(f"{mark} [bold]{scene.what}[/]: {scene.id} is [bold]{status}[/]{more}")
         ids = [f"{name.partition('.')[2]} {reference}" for name, reference in scene.references.items()]
-        if scene.view["trackingNumber"]:
+        if scene.view.get("trackingNumber"):
             ids.append(f"tracking number {scene.view['trackingNumber']}")
         console.print(f"    {', '.join(ids)}")
         seen = ", ".join(f"{count} {kind}" for kind, count in scene.seen.items()) or "no new effect"

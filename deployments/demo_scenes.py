@@ -1,4 +1,4 @@
-"""What a scene of the demo is: an order, what the providers saw of it, and what they called back about."""
+"""What a scene of the demo is: an order or a sign-up, what the providers saw of it, and what they called back about."""
 
 from __future__ import annotations
 
@@ -54,9 +54,19 @@ class Scene:
     told: list[Told] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def id_name(self) -> str:
+        """What the view calls the id of what the scene is about: ``orderId`` or ``signupId``."""
+        return "orderId" if "orderId" in self.view else "signupId"
+
+    @property
+    def id(self) -> str:
+        """Return the id of what the scene is about."""
+        return str(self.view[self.id_name])
+
     def as_json(self) -> dict[str, Any]:
         """Return it as one JSON object."""
-        known = {"what": self.what, "orderId": self.view["orderId"], "ok": self.ok, "effects": dict(self.seen)}
+        known = {"what": self.what, self.id_name: self.id, "ok": self.ok, "effects": dict(self.seen)}
         return known | {"webhooks": [asdict(told) for told in self.told], "notes": self.notes}
 
 
@@ -74,20 +84,26 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as one JSON object."""
-        orders = {scene.view["orderId"]: {**scene.view, "references": scene.references} for scene in self.scenes}
-        return {"orders": orders, "effects": dict(self.effects), "scenes": [scene.as_json() for scene in self.scenes], "ok": self.ok}
+        shown: dict[str, dict[str, Any]] = {"orderId": {}, "signupId": {}}
+        for scene in self.scenes:
+            shown[scene.id_name][scene.id] = {**scene.view, "references": scene.references}
+        scenes = [scene.as_json() for scene in self.scenes]
+        known = {"orders": shown["orderId"], "signups": shown["signupId"], "effects": dict(self.effects)}
+        return known | {"scenes": scenes, "ok": self.ok}
 
 
-async def count_effects(demo: Demo, order_id: str) -> Counter[str]:
-    """Return how often the providers did what for the order so far."""
-    return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await demo.sandbox.effects(order_id))
+async def count_effects(demo: Demo, subject_id: str) -> Counter[str]:
+    """Return how often the providers did what for the order or sign-up so far."""
+    return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await demo.sandbox.effects(subject_id))
 
 
 async def scene_of(
     demo: Demo, what: str, view: dict[str, Any], *, expected: Counter[str], status: str, before: Counter[str] | None = None
 ) -> Scene:
-    """Return the scene: it is as it should be when the order has this status, and the providers saw nothing but ``expected``."""
-    effects = await demo.sandbox.effects(view["orderId"])
-    seen = Counter(f"{effect['provider']}.{effect['kind']}" for effect in effects) - (before or Counter())
-    references = {f"{effect['provider']}.{effect['kind']}": effect["id"] for effect in effects}
-    return Scene(what, view, seen, ok=view["status"] == status and seen == expected, references=references)
+    """Return the scene: it is as it should be when its subject has this status, and the providers saw nothing but ``expected``."""
+    scene = Scene(what, view, Counter(), ok=False)
+    effects = await demo.sandbox.effects(scene.id)
+    scene.seen = Counter(f"{effect['provider']}.{effect['kind']}" for effect in effects) - (before or Counter())
+    scene.references = {f"{effect['provider']}.{effect['kind']}": effect["id"] for effect in effects}
+    scene.ok = view["status"] == status and scene.seen == expected
+    return scene

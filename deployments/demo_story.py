@@ -1,4 +1,4 @@
-"""What the demo plays: an order, the same again and twice at once, a declined card and another one, a refused label, callbacks."""
+"""What the demo plays: orders (also twice at once, a declined card, a refused label), callbacks, and sign-ups."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 
 from deployments.demo_callbacks import delivered, resumed
 from deployments.demo_scenes import CONFIRMED, Demo, Outcome, Scene, count_effects, scene_of
+from deployments.demo_signups import partly_failed, registered, texted
 from deployments.examples import EXAMPLE_ORDER
 from deployments.order_commands import settled
 from deployments.problems import Problem
@@ -25,22 +26,39 @@ RUN_LIMIT_SECONDS = 120
 async def play(demo: Demo, say: Callable[[str], None]) -> Outcome:
     """Play all scenes, those that need not wait for each other side by side."""
     prefix = f"demo-{secrets.token_hex(2)}"
+    orders, signups = await asyncio.gather(_orders(demo, prefix, say), _signups(demo, prefix, say))
+    scenes = [*orders, *signups]
+    return Outcome(scenes, sum((scene.seen for scene in scenes), Counter()))
+
+
+async def _orders(demo: Demo, prefix: str, say: Callable[[str], None]) -> list[Scene]:
     first = await asyncio.gather(
         _confirmed(demo, f"{prefix}-1"),
         _twice_at_once(demo, f"{prefix}-2"),
         _declined(demo, f"{prefix}-3"),
         _refused_label(demo, f"{prefix}-4"),
     )
-    for scene in first:
-        say(f"  {scene.view['orderId']}: {scene.what}: {scene.view['message']}")
+    _say(first, say)
     second = await asyncio.gather(_same_again(demo, f"{prefix}-1"), _second_card(demo, f"{prefix}-3"))
-    for scene in second:
-        say(f"  {scene.view['orderId']}: {scene.what}: {scene.view['message']}")
+    _say(second, say)
     third = await asyncio.gather(delivered(demo, f"{prefix}-5"), resumed(demo, f"{prefix}-6"))
-    for scene in third:
-        say(f"  {scene.view['orderId']}: {scene.what}: {scene.view['message']}")
-    scenes = [first[0], second[0], first[1], first[2], second[1], first[3], *third]
-    return Outcome(scenes, sum((scene.seen for scene in scenes), Counter()))
+    _say(third, say)
+    return [first[0], second[0], first[1], first[2], second[1], first[3], *third]
+
+
+async def _signups(demo: Demo, prefix: str, say: Callable[[str], None]) -> list[Scene]:
+    scenes = await asyncio.gather(
+        registered(demo, f"{prefix}-7"),
+        texted(demo, f"{prefix}-8"),
+        partly_failed(demo, f"{prefix}-9"),
+    )
+    _say(scenes, say)
+    return list(scenes)
+
+
+def _say(scenes: Sequence[Scene], say: Callable[[str], None]) -> None:
+    for scene in scenes:
+        say(f"  {scene.id}: {scene.what}: {scene.view['message']}")
 
 
 async def _confirmed(demo: Demo, order_id: str) -> Scene:

@@ -43,6 +43,16 @@ class SandboxClient:
         finally:
             await self.happen("webhooks", provider=provider, kind=kind)
 
+    @asynccontextmanager
+    async def trouble(self, provider: str, operation: str, what: str, *, subject: str, **how: Any) -> AsyncIterator[None]:
+        """While the block runs, such calls about ``subject`` go wrong as ``docs/sandbox.md`` explains."""
+        order = {"provider": provider, "operation": operation, "what": what, "times": None, "match": {"subject": subject}, **how}
+        fault = (await self._http.post("/_sandbox/faults", json=order)).raise_for_status().json()
+        try:
+            yield
+        finally:
+            (await self._http.delete(f"/_sandbox/faults/{fault['id']}")).raise_for_status()
+
     async def deliveries(self, provider: str, kind: str, about: str) -> list[dict[str, Any]]:
         """Return the webhooks of this kind that went out and name ``about``, oldest first, as they were sent."""
         sent = await self._list("webhooks", {"provider": provider, "kind": kind}, name="deliveries")

@@ -17,12 +17,15 @@ pytestmark = pytest.mark.timeout(240)
 async def test_the_demo_shows_what_it_says(hub: Hub) -> None:
     outcome = await played(hub)
 
-    assert outcome.ok, outcome.as_json()
+    shown = outcome.as_json()
+    assert outcome.ok, shown
+    assert [signup["status"] for signup in shown["signups"].values()] == ["COMPLETE", "COMPLETE", "PARTIAL"]
+    assert [len(signup["notificationsSent"]) for signup in shown["signups"].values()] == [2, 3, 1]
     assert {(told.kept, told.facts) for scene in outcome.scenes for told in scene.told} == {(1, 1)}
 
 
 async def test_the_demo_says_so_when_something_is_not_as_it_should_be(hub: Hub) -> None:
-    await hub.sandbox.fault("sendgrid", "send mail", "status", status=400)
+    await hub.sandbox.fault("sendgrid", "send mail", "status", status=400, match={"containing": "welcome-mail"})
 
     outcome = await played(hub)
 
