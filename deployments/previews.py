@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from deployments.examples import EXAMPLE_ORDER, EXAMPLE_SIGNUP
+from hub.bulletins import Bulletin
 from hub.composing import compose
 from hub.facets import Facets
 from hub.messages import Mail
@@ -18,7 +19,14 @@ from hub.subjects import Subject
 
 PHONE = "+12025550123"
 TRACKING_NUMBER = "9205590175547700055711"
-WORDS: dict[str, Any] = {"tracking_number": TRACKING_NUMBER, "went_wrong": "the card was declined", "attempt": 1, "reason": "a dispute"}
+BULLETIN = Bulletin(id="b-1", subject_line="What is new", text="There is a lot to tell.\n\nMore of it next month.")
+WORDS: dict[str, Any] = {
+    "tracking_number": TRACKING_NUMBER,
+    "went_wrong": "the card was declined",
+    "attempt": 1,
+    "reason": "a dispute",
+    "bulletin": BULLETIN,
+}
 _OF_A_RUN: dict[str, Any] = {"hub_id": UUID(int=0), "correlation_id": "preview", "run_id": "preview"}
 _AS_HELD = _OF_A_RUN | {"attempt": 1, "epoch": 1, "fence": 1, "due": True}
 

@@ -12,7 +12,7 @@ from hub.facets import Status
 from hub.order_rows import NoSuchOrder
 from hub.orders import OrderId
 from hub.views import find_orders
-from tasks.bulk import BulkResult, OrderOutcome, each
+from tasks.bulk import BulkResult, ItemOutcome, each
 from tasks.claiming import claimed
 
 
@@ -36,16 +36,16 @@ async def process_orders(
     """
     if order_ids is None:
         order_ids = await find_orders(which or "parked", limit)
-    return await each(order_ids, one, at_once=at_once)
+    return await each(order_ids, one, at_once=at_once, of="order")
 
 
-async def one(order_id: str) -> OrderOutcome:
+async def one(order_id: str) -> ItemOutcome:
     """Process one order, and say what came of it."""
     try:
         async with claimed(order_id) as held:
             await go_on(held.subject)
     except NoSuchOrder as error:
-        return OrderOutcome(order_id=order_id, status="not found", message=str(error), well=False)
+        return ItemOutcome(id=order_id, status="not found", message=str(error), well=False)
     result, stopped = await held.result(), held.stopped
     well = stopped is None and result.status not in (Status.NEEDS_ATTENTION, Status.PAYMENT_FAILED, Status.OUT_OF_STOCK)
-    return OrderOutcome(order_id=order_id, status=result.status, message=str(stopped or result.message), well=well)
+    return ItemOutcome(id=order_id, status=result.status, message=str(stopped or result.message), well=well)

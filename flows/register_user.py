@@ -16,7 +16,7 @@ from hub.signups import Signup, SignupId, SignupRequest, SignupResult
 from tasks.claiming import enrolled
 from tasks.courtesies import courtesies
 from tasks.first_payments import expire_first_payment, find_first_payment, refund_late_payment, take_first_payment
-from tasks.greeting import mail_payment_confirmation, mail_welcome, text_verification
+from tasks.greeting import mail_bulletin, mail_payment_confirmation, mail_welcome, text_verification
 from tasks.profiles import create_profile, remove_profile
 from tasks.team import call_attention
 from tasks.texting import text_instead
@@ -70,7 +70,7 @@ async def go_on(signup: Signup) -> None:
 
 
 async def pay_debts(signup: Signup) -> None:
-    """Do what facts have made necessary since: give late money back, call an unfinished payment off, text where a mail bounced."""
+    """Do what is owed: give late money back, call an unfinished payment off, text where a mail bounced, send a bulletin."""
     for owed in await owed_effects(signup):
         match owed.what.name:
             case "refund":
@@ -79,6 +79,8 @@ async def pay_debts(signup: Signup) -> None:
                 await expire_first_payment(signup, owed)
             case "text":
                 await courtesies(text=text_instead(signup, owed))
+            case "bulletin":
+                await courtesies(bulletin=mail_bulletin(signup, owed))
 
 
 async def register(signup: Signup) -> None:

@@ -155,12 +155,23 @@ VERIFICATION = NotificationType(
     greeting="verification",
 )
 
+BULLETIN = NotificationType(
+    name="bulletin",
+    kinds=("signup",),
+    step="bulletin",
+    channel=Channel.MAIL,
+    template="bulletin",
+    subject_line="{{ bulletin.subject_line }}",
+    useful_seconds=3 * DAY,
+    preference="newsletter",
+)
+
 TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
 TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
 ATTENTION = _to_team("attention", ("order", "signup"), "attention", DAY)
 
-MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, WELCOME, PAYMENT_CONFIRMATION)
+MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
 TYPES: dict[str, NotificationType] = {
     what.name: what
     for what in (

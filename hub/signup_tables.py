@@ -1,11 +1,11 @@
-"""The tables of sign-ups: the sign-up itself, and what is recorded of it: its registration and the log of its operations."""
+"""The tables of sign-ups: the sign-up itself, what is recorded of it (registration, log of operations), and bulletins to their readers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from hub.columns import json_value, moment, number
@@ -43,6 +43,17 @@ class SignupRow(SubjectColumns, table=True):
     user_id: str | None = None
     payment_id: str | None = None
     next_action: dict[str, Any] | None = json_value(required=False)
+
+
+class BulletinRow(SQLModel, table=True):
+    """A bulletin: an id that means one text. Who got it stands in the ledger."""
+
+    __tablename__ = "bulletins"
+
+    id: str = Field(primary_key=True)
+    subject_line: str
+    text: str = Field(sa_type=Text)
+    created_at: datetime = moment(now=True)
 
 
 class RegistrationRow(SQLModel, table=True):

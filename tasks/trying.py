@@ -15,6 +15,7 @@ from hub.policies import INTERNAL
 from hub.signup_decisions import Conclusion, conclude, miss, outcome_of
 from hub.signup_facets import NOTIFICATIONS, StepName, StepOutcome
 from hub.signups import Signup
+from tasks.bulk import straight
 from tasks.memory import worth_another_transaction
 
 _UNFINISHED = (StepOutcome.OPEN, StepOutcome.UNKNOWN, StepOutcome.WAITS)
@@ -47,6 +48,7 @@ async def side_by_side(*steps: Awaitable[Any]) -> None:
             raise outcome
 
 
+@straight
 @task(
     name="records",
     task_run_name="record {signup.id}",

@@ -6,7 +6,7 @@ import pytest
 
 from tests.proofs.storm import Plan, storm
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_a_storm_of_webhooks_ends_as_the_same_webhooks_do_that_come_once_and_in_order() -> None:
