@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from itertools import count, product
+from itertools import count
 
 import aiohttp
 
@@ -25,8 +25,8 @@ from deployments.webhook_secrets import SANDBOX_FILE
 from hub.private_files import known
 
 CONNECTIONS = 50
-KINDS = {"packed": "packed", "picked_up": "picked up"}
-"""What the warehouse tells, and the fact that it is; neither gives an order anything to do."""
+KIND = "packed"
+"""What the warehouse tells, and the fact that it is; it gives an order nothing to do."""
 NAME = "webhook"
 
 
@@ -68,38 +68,38 @@ class Webhooks:
 
     async def _apply(self) -> None:
         light, flow = self._plan.light_webhooks, round(self._plan.flow_rate * self._plan.flow_seconds)
-        told = [(kind, order_id) for order_id, kind in product(await self._confirmed_orders(-(-(light + flow) // len(KINDS))), KINDS)]
+        told = await self._confirmed_orders(light + flow)
         async with aiohttp.ClientSession(self._stack.gateway_url) as http:
             await self._one_at_a_time(http, told[:light])
             await self._until_idle()
-            await self._flow(http, told[light : light + flow])
-        facts = await self._inbox.facts(list(KINDS.values()), NAME)
+            await self._flow(http, told[light:])
+        facts = await self._inbox.facts(KIND, NAME)
         if facts != light + flow:
             self._results.news.append(f"{light + flow} webhooks became {facts} facts")
 
-    async def _one_at_a_time(self, http: aiohttp.ClientSession, told: list[tuple[str, str]]) -> None:
+    async def _one_at_a_time(self, http: aiohttp.ClientSession, told: list[str]) -> None:
         """Each finds an inbox that nobody watches any more, so it takes a nudge, an automation and a run of its own."""
         called, seen = dict[str, float](), dict[str, datetime]()
-        for kind, order_id in told:
+        for order_id in told:
             await self._until_idle()
             newest = await self._inbox.newest()
-            event_id, called[event_id] = await self._tell(http, kind, order_id)
+            event_id, called[event_id] = await self._tell(http, order_id)
             seen |= await self._inbox.until_handled(newest, 1, self._plan.limit_seconds)
         self._keep(ONE_AT_A_TIME, called, seen)
 
-    async def _flow(self, http: aiohttp.ClientSession, told: list[tuple[str, str]]) -> None:
+    async def _flow(self, http: aiohttp.ClientSession, told: list[str]) -> None:
         newest, began = await self._inbox.newest(), time.monotonic()
         looking = asyncio.create_task(self._inbox.until_handled(newest, len(told), self._plan.limit_seconds))
         calls = []
-        for number, (kind, order_id) in enumerate(told):
+        for number, order_id in enumerate(told):
             await asyncio.sleep(began + number / self._plan.flow_rate - time.monotonic())
-            calls.append(asyncio.create_task(self._tell(http, kind, order_id)))
+            calls.append(asyncio.create_task(self._tell(http, order_id)))
         self._keep(FLOW, dict(await asyncio.gather(*calls)), await looking)
 
-    async def _tell(self, http: aiohttp.ClientSession, kind: str, order_id: str) -> tuple[str, float]:
+    async def _tell(self, http: aiohttp.ClientSession, order_id: str) -> tuple[str, float]:
         """Returns the event's id and the moment of the call; the machine has one clock, which is the database's, too."""
         event_id = f"{NAME}-{next(self._numbers)}"
-        call = custom_call(self._secrets["custom"], event_id, kind, order_id)
+        call = custom_call(self._secrets["custom"], event_id, KIND, order_id)
         called_at = time.time()
         async with http.post("/webhooks/custom", data=call.body, headers=call.headers) as answer:
             if answer.status != ACCEPTED:
