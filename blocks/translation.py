@@ -18,7 +18,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from blocks.transports import UnusableAnswer
-from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
 from hub.exchange import SendWindowClosed, current_exchange, exchanging
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _common(call: Call, error: Exception) -> ProviderError | None:
     kind = type(error).__name__
     status = call.exchange.http_status
     if isinstance(error, SendWindowClosed):
-        return NotSent(call.provider, call.action, "the moment up to which it might be sent was over")
+        return LeftTooLate(call.provider, call.action, "the moment up to which it might be sent was over")
     if isinstance(error, (UnusableAnswer, *_UNREADABLE)) and status is not None:
         if status >= HTTPStatus.MULTIPLE_CHOICES:
             return call.by_status()  # whatever is wrong with its body

@@ -24,6 +24,11 @@ _app.command("deployments.notice_commands:notices", name="notices", help="What p
 _app.command(
     "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."
 )
+_app.command(
+    "deployments.provider_commands:providers",
+    name="providers",
+    help="Whether each provider may be called now, and how fast: list, pause, resume, limit.",
+)
 _app.command("deployments.stock_commands:stock", name="stock", help="Pieces on the shelf: set, list.")
 _app.command("deployments.key_commands:keys", name="keys", help="Keys of the gateway: add, list, revoke.")
 _app.command("deployments.role_commands:sandbox", name="sandbox", help="Run the rehearsal providers in the foreground.")

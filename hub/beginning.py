@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import and_, bindparam, func, literal
 from sqlmodel import col, select
 
+from hub.begun import Ask, Known, Look, NotDone, Wait
 from hub.claims import check_claim
 from hub.database import transaction
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import NobodyKnows, Refused
-from hub.gates import closed_gate, closed_until
+from hub.gates import Shut, is_free, pass_gate
 from hub.intending import intend, intend_first_call
 from hub.kinds import kind_of
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
@@ -44,56 +45,9 @@ _EFFECTS_AND_GATE = (  # built once, and one look for both: a row comes back eve
 )
 
 
-@dataclass(frozen=True)
-class Ask:
-    """Ask the provider now, with the stored request; the attempt is committed."""
-
-    attempt_id: int
-    request: dict[str, Any]
-    provider_key: str
-
-
-@dataclass(frozen=True)
-class Known:
-    """It was done before; this is what came of it."""
-
-    result: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Look:
+async def begin(effect: Effect, terms: Terms, slot: datetime | None = None) -> Ask | Known | Look | Wait:
     """
-    It may have happened ``since`` then; look at the provider before anything else.
-
-    ``at`` is now, in database time: what a look shows is not newer. ``known`` is what the provider said when it took the effect on (a
-    refund under way); ``last_chance``: it is open for so long that a person has to look unless this look finds it.
-    """
-
-    request: dict[str, Any]
-    provider_key: str
-    since: datetime
-    at: datetime
-    same_key_is_useless: bool = False
-    known: dict[str, Any] | None = None
-    last_chance: bool = False
-
-
-@dataclass(frozen=True)
-class Wait:
-    """An earlier call may still take effect; nothing can be decided for so long."""
-
-    seconds: float
-    why: str
-
-
-@dataclass(frozen=True)
-class NotDone:
-    """It surely did not happen, and nobody is going to ask for it."""
-
-
-async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
-    """
-    Decide what to do about ``effect`` now, and commit the decision.
+    Decide what to do about ``effect`` now, and commit the decision. ``slot`` is what an earlier ``Wait`` brought.
 
     Raises:
         Refused: It was refused before.
@@ -101,28 +55,28 @@ async def begin(effect: Effect, terms: Terms) -> Ask | Known | Look | Wait:
         Parked: The provider's gate is closed, or the step's budget is spent.
         LeaseLost: Not this run's to decide, or the subject has moved on.
     """
-    decided = await _decided(effect, terms, may_ask=True)
+    decided = await _decided(effect, terms, slot, may_ask=True)
     if isinstance(decided, NotDone):
         raise TypeError("who may ask is told to")
     return decided
 
 
-async def begin_to_find_out(effect: Effect, terms: Terms) -> Known | Look | Wait | NotDone:
+async def begin_to_find_out(effect: Effect, terms: Terms, slot: datetime | None = None) -> Known | Look | Wait | NotDone:
     """
     Decide like ``begin`` how to learn what came of ``effect``, but never to ask for it: no attempt is committed. Raises like ``begin``.
 
     Also where the provider keeps keys: a repeat under the key would do what was not done.
     """
-    decided = await _decided(effect, replace(terms, keeps_keys=False), may_ask=False)
+    decided = await _decided(effect, replace(terms, keeps_keys=False), slot, may_ask=False)
     if isinstance(decided, Ask):
         raise TypeError("nobody may ask")
     return decided
 
 
-async def _decided(effect: Effect, terms: Terms, *, may_ask: bool) -> Ask | Known | Look | Wait | NotDone:
+async def _decided(effect: Effect, terms: Terms, slot: datetime | None, *, may_ask: bool) -> Ask | Known | Look | Wait | NotDone:
     try:
         async with transaction() as session:
-            return await _decide(session, effect, terms, may_ask=may_ask)
+            return await _decide(session, effect, terms, slot, may_ask=may_ask)
     except _AfterCommit as decided:
         raise decided.error from None
 
@@ -133,27 +87,46 @@ class _AfterCommit(Exception):
         self.error = error
 
 
-async def _decide(session: AsyncSession, effect: Effect, terms: Terms, *, may_ask: bool) -> Ask | Known | Look | Wait | NotDone:
+@dataclass(frozen=True)
+class _Case:
+    """What lies before Begin: the effect and the terms of its account, its locked subject, the provider's gate, and the time."""
+
+    effect: Effect
+    terms: Terms
+    slot: datetime | None
+    subject: SubjectColumns
+    gate: ProviderGateRow | None
+    now: datetime
+
+    @property
+    def provider_key(self) -> str:
+        return f"{self.effect.hub_id}:{self.effect.key}"
+
+
+async def _decide(
+    session: AsyncSession, effect: Effect, terms: Terms, slot: datetime | None, *, may_ask: bool
+) -> Ask | Known | Look | Wait | NotDone:
     subject, now = await locked(session, effect.subject_id, effect.subject_kind)
     _check(subject, effect, now)
     row, gate = await _effect_row(session, effect)
+    case = _Case(effect, terms, slot, subject, gate, now)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
     if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
-        await _check_gate(session, effect, row, now)
-        return Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
+        look = Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
+        return await _wait_at_the_gate(session, case, row) or look
     if not effect.what.permits(kind_of(subject).facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
     if row is None and not may_ask:
         return NotDone()
     send_by = now + timedelta(seconds=settings().send_window_seconds)
     settles_at = send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds)
-    if row is None and closed_until(gate, now) is None:
+    if row is None and is_free(gate, now):
         first = await intend_first_call(session, effect, now, send_by, settles_at)
-        return Ask(first, effect.request.model_dump(mode="json"), f"{effect.hub_id}:{effect.key}")
+        return Ask(first, effect.request.model_dump(mode="json"), case.provider_key)
     row = row or await intend(session, effect, now)
     calls = await _open_calls(session, row)
-    if calls and (decided := await _about_open_calls(session, subject, effect, row, calls, terms, now)) is not None:
+    if calls and (decided := await _about_open_calls(session, case, row, calls)) is not None:
         return decided
     if not may_ask:
         return NotDone()
@@ -161,7 +134,8 @@ async def _decide(session: AsyncSession, effect: Effect, terms: Terms, *, may_as
         row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
         await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))
     await _check_budget(session, effect, now)
-    await _check_gate(session, effect, row, now)
+    if (wait := await _wait_at_the_gate(session, case, row)) is not None:
+        return wait
     attempt = AttemptRow(
         effect_key=row.key,
         kind="call",
@@ -229,16 +203,15 @@ async def _open_calls(session: AsyncSession, row: EffectRow) -> list[AttemptRow]
     return list(rows)
 
 
-async def _about_open_calls(
-    session: AsyncSession, subject: SubjectColumns, effect: Effect, row: EffectRow, calls: list[AttemptRow], terms: Terms, now: datetime
-) -> Look | Wait | None:
+async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, calls: list[AttemptRow]) -> Look | Wait | None:
     """Decide about calls whose outcome nobody knows; None means that asking (again) is right."""
+    terms, now = case.terms, case.now
     age = (now - calls[0].started_at).total_seconds()
-    if effect.what.harmless or (terms.keeps_keys and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
+    if case.effect.what.harmless or (terms.keeps_keys and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
     open_too_long = age > OPEN_AT_MOST_SECONDS
     if open_too_long and not terms.can_be_asked:
-        await _leave(session, LeaseLost(await call_a_person(session, subject, row)))
+        await _leave(session, LeaseLost(await call_a_person(session, case.subject, row)))
     settles_at = max(call.settles_at or now for call in calls)
     if settles_at > now and not (terms.can_be_asked and row.same_key_is_useless):
         if row.useful_until is not None:
@@ -248,9 +221,9 @@ async def _about_open_calls(
         row.state = EffectState.UNKNOWN
         row.resume_at = calls[0].started_at + timedelta(seconds=OPEN_AT_MOST_SECONDS)
         await _leave(session, NobodyKnows(row.provider, row.action, "it may have happened, and it cannot be asked"))
-    await _check_gate(session, effect, row, now)
     since, useless = calls[0].started_at, row.same_key_is_useless
-    return Look(row.request, f"{effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)
+    look = Look(row.request, f"{case.effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)
+    return await _wait_at_the_gate(session, case, row) or look
 
 
 async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) -> None:
@@ -261,13 +234,17 @@ async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) ->
         raise Parked(policy.wait_seconds(policy.attempts), f"{effect.what.provider} took longer than {policy.name} may", counts=True)
 
 
-async def _check_gate(session: AsyncSession, effect: Effect, row: EffectRow, now: datetime) -> None:
-    if (closed := await closed_gate(session, effect.what.provider, now)) is None:
-        return
-    until, why = closed
-    if row.useful_until is not None:
-        row.resume_at = until
-    await _leave(session, Parked((until - now).total_seconds(), why))
+async def _wait_at_the_gate(session: AsyncSession, case: _Case, row: EffectRow) -> Wait | None:
+    """Return how long the call waits in place for its turn, or None when it may go; when it is longer, the subject parks."""
+    if is_free(case.gate, case.now):
+        return None
+    call_seconds = settings().send_window_seconds + case.terms.timeout_seconds
+    met = await pass_gate(session, case.effect.what.provider, case.now, slot=case.slot, call_seconds=call_seconds)
+    if isinstance(met, Shut):
+        if row.useful_until is not None:
+            row.resume_at = case.now + timedelta(seconds=met.seconds)
+        await _leave(session, Parked(met.seconds, met.why))
+    return None if met is None else Wait(met.seconds, f"{row.provider} is limited", met.at)
 
 
 async def _leave(session: AsyncSession, error: Exception) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, func
+from sqlalchemy import BigInteger, Column, DateTime, Identity, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -17,6 +17,16 @@ def moment(*, required: bool = False, now: bool = False) -> Any:
         nullable=not (required or now),
         sa_column_kwargs={"server_default": func.clock_timestamp()} if now else {},
     )
+
+
+def count() -> Any:
+    """A number that begins at 0."""
+    return Field(default=0, sa_column_kwargs={"server_default": text("0")})
+
+
+def flag() -> Any:
+    """A boolean that begins as false."""
+    return Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 def json_value(*, required: bool = True) -> Any:

@@ -33,6 +33,10 @@ class NotSent(ProviderError):
     """Nothing happened: the request never left, or the provider said so. May be asked again."""
 
 
+class LeftTooLate(NotSent):
+    """The moment up to which the request might be sent was over before it left; that is our own doing."""
+
+
 class RateLimited(NotSent):
     """Asked too often; nothing happened. ``retry_after_seconds`` is the provider's wish, or None when it named none."""
 

@@ -1,61 +1,160 @@
-"""Whether a provider may be called now: one row per provider, read in Begin, moved by what the calls bring, shared by all processes."""
+"""
+Whether a provider may be called now, and how fast: one row per provider, asked in Begin and moved by what calls bring, for all processes.
+
+A gate is closed by a person, by a provider that asks for patience, by answers that say that we are misconfigured, or by too many failures.
+After the last two, the first call is a probe: while it is under way the gate stays closed, and what comes of it decides for everybody.
+"""
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from hub.errors import Misconfigured, ProviderError, RateLimited
-from hub.policies import CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECONDS
+from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from hub.policies import BREAKER, CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECONDS, LOOK_WHETHER_PAUSED_SECONDS
 from hub.settings import settings
 from hub.subject_rows import database_now
 from hub.tables import ProviderGateRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-
-async def closed_gate(session: AsyncSession, provider: str, now: datetime) -> tuple[datetime, str] | None:
-    """Return until when the provider's gate is closed and why, or None when it is open."""
-    gate = await session.get(ProviderGateRow, provider)
-    until = closed_until(gate, now)
-    return None if gate is None or until is None else (until, f"{provider} is closed: {gate.reason}")
+HAS_NEWS_FOR_THE_GATE: ColumnElement[bool] = or_(
+    col(ProviderGateRow.misconfigured_in_a_row) > 0, col(ProviderGateRow.window_began_at).is_not(None), col(ProviderGateRow.probes)
+)
+"""Whether a success changes anything about the gate; on a good day it does not, and nothing is written."""
 
 
-def closed_until(gate: ProviderGateRow | None, now: datetime) -> datetime | None:
-    """Return until when the gate is closed, or None when it is open."""
-    return None if gate is None or gate.closed_until is None or gate.closed_until <= now else gate.closed_until
+class Shut(NamedTuple):
+    """The provider may not be called for so long."""
+
+    seconds: float
+    why: str
+
+
+class Slot(NamedTuple):
+    """The call has its place in the queue of a limited provider: at that moment, so many seconds from now."""
+
+    at: datetime
+    seconds: float
+
+
+def is_free(gate: ProviderGateRow | None, now: datetime) -> bool:
+    """Tell whether a call may go through without another look at the gate."""
+    if gate is None:
+        return True
+    return not (gate.paused or gate.probes or gate.rate_per_second) and (gate.closed_until is None or gate.closed_until <= now)
+
+
+async def pass_gate(
+    session: AsyncSession, provider: str, now: datetime, *, slot: datetime | None, call_seconds: float
+) -> Shut | Slot | None:
+    """
+    Let a call through (None), or say why not, or when. The gate's row stays locked until the transaction ends.
+
+    ``slot`` is the place that the call was given before; ``call_seconds`` is how long a probe may take at most.
+    """
+    gate = await _locked(session, provider)
+    if gate.paused is not None:
+        return Shut(LOOK_WHETHER_PAUSED_SECONDS * settings().time_scale, f"{provider} is paused: {gate.paused}")
+    if gate.closed_until is not None and gate.closed_until > now:
+        return Shut((gate.closed_until - now).total_seconds(), f"{provider} is closed: {gate.reason}")
+    if gate.probes:
+        gate.closed_until = now + timedelta(seconds=call_seconds)
+        gate.probing = True
+        return None
+    if gate.rate_per_second is None or (slot is not None and now < slot + timedelta(seconds=settings().send_window_seconds)):
+        return None
+    return _take_a_place(gate, gate.rate_per_second, now)
+
+
+def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | Slot | None:
+    """Charge a token of the bucket, also one that is still to come when that is worth waiting for in place."""
+    free_at = max(gate.free_at or now, now)
+    at = free_at - timedelta(seconds=(gate.burst - 1) / rate)
+    wait = (at - now).total_seconds()
+    patience = settings().wait_in_place_seconds
+    if wait > patience:
+        return Shut(wait + random.uniform(0, patience), f"{gate.provider} is limited to {rate:g} a second")  # noqa: S311 - not all at once
+    gate.free_at = free_at + timedelta(seconds=1 / rate)
+    return Slot(at, wait) if wait > 0 else None
 
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:
-    """Open a gate that misconfigured answers had closed: the provider understood us."""
-    shaky = (col(ProviderGateRow.provider) == provider, col(ProviderGateRow.misconfigured_in_a_row) > 0)
-    await session.exec(update(ProviderGateRow).where(*shaky).values(misconfigured_in_a_row=0, closed_until=None, reason=None))
+    """Note that the provider did what we asked, or said no: a probe that succeeds opens the gate, and nothing is wrong with our key."""
+    shaky = select(ProviderGateRow).where(col(ProviderGateRow.provider) == provider, HAS_NEWS_FOR_THE_GATE).with_for_update()
+    gate = (await session.exec(shaky, execution_options={"populate_existing": True})).one_or_none()
+    if gate is None:
+        return
+    gate.misconfigured_in_a_row = 0
+    if gate.probing:
+        gate.probes = gate.probing = False
+        gate.closed_until = gate.reason = gate.window_began_at = None
+        gate.closings, gate.wakes = 0, True
+    elif gate.window_began_at is not None:
+        gate.calls += 1
+        if _is_over(gate, await database_now(session)):
+            gate.window_began_at = None
 
 
 async def gate_learns(session: AsyncSession, provider: str, error: ProviderError | None) -> None:
-    """Close the gate after the third misconfigured answer in a row, and for as long as a provider asks for more patience than a run has."""
-    if isinstance(error, Misconfigured):
-        gate = await _locked(session, provider)
-        gate.misconfigured_in_a_row += 1
-        if gate.misconfigured_in_a_row >= CLOSES_AFTER_MISCONFIGURED:
-            await _close(session, gate, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}")
-    elif isinstance(error, RateLimited) and (error.retry_after_seconds or 0) > settings().wait_in_place_seconds:
-        await _close(session, await _locked(session, provider), error.retry_after_seconds or 0, "it asks for patience")
+    """
+    Note that a call went wrong.
+
+    The third misconfigured answer in a row closes the gate, and so does a provider that asks for more patience than a run has, and a share
+    of failures that is too high. A business refusal is none, and neither is a call that we did not send in time.
+    """
+    match error:
+        case Misconfigured():
+            gate = await _locked(session, provider)
+            gate.misconfigured_in_a_row += 1
+            if gate.probing or gate.misconfigured_in_a_row >= CLOSES_AFTER_MISCONFIGURED:
+                await _close(session, gate, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}", probes=True)
+        case RateLimited():
+            seconds = error.retry_after_seconds or 0
+            if seconds > settings().wait_in_place_seconds:
+                await _close(session, await _locked(session, provider), seconds, "it asks for patience", probes=False)
+        case LeftTooLate():
+            pass
+        case OutcomeUnknown() | NotSent():
+            await _count_failure(session, await _locked(session, provider))
+        case _:
+            pass
 
 
-async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str) -> None:
+async def _count_failure(session: AsyncSession, gate: ProviderGateRow) -> None:
+    now = await database_now(session)
+    if gate.probes and not gate.probing:
+        return  # a call that was under way when the gate closed
+    if gate.window_began_at is None or _is_over(gate, now):
+        gate.window_began_at, gate.calls, gate.failures = now, 0, 0
+    gate.calls += 1
+    gate.failures += 1
+    if gate.probing or (gate.calls >= BREAKER.least_calls and gate.failures >= BREAKER.share * gate.calls):
+        seconds = min(BREAKER.closed_seconds * 2**gate.closings, BREAKER.longest_seconds) * settings().time_scale
+        gate.closings += 1
+        await _close(session, gate, seconds, f"{gate.failures} of {gate.calls} calls failed", probes=True)
+
+
+def _is_over(gate: ProviderGateRow, now: datetime) -> bool:
+    return gate.window_began_at is None or now - gate.window_began_at > timedelta(seconds=BREAKER.window_seconds)
+
+
+async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str, *, probes: bool) -> None:
     until = await database_now(session) + timedelta(seconds=seconds)
-    if gate.closed_until is None or gate.closed_until < until:
+    if gate.probing or gate.closed_until is None or gate.closed_until < until:
         gate.closed_until, gate.reason = until, reason
+    gate.probes, gate.probing, gate.window_began_at = probes, False, None
 
 
 async def _locked(session: AsyncSession, provider: str) -> ProviderGateRow:
     """Lock the provider's row, which is made when it is first needed; two that need it at once make one."""
-    await session.exec(insert(ProviderGateRow).values(provider=provider, misconfigured_in_a_row=0).on_conflict_do_nothing())
+    await session.exec(insert(ProviderGateRow).values(provider=provider).on_conflict_do_nothing())
     row = select(ProviderGateRow).where(col(ProviderGateRow.provider) == provider).with_for_update()
     return (await session.exec(row, execution_options={"populate_existing": True})).one()

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
-from hub.beginning import Ask, Known, Look, NotDone, Wait, begin, begin_to_find_out
+from hub.beginning import begin, begin_to_find_out
+from hub.begun import Ask, Known, Look, NotDone, Wait
 from hub.database import unhurried
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
@@ -45,12 +47,13 @@ async def once(effect: Effect, *, terms: Terms, call: Call[Result], find: Find[R
         Parked: The subject has to wait longer than a run should.
         LeaseLost: This run no longer decides about the subject.
     """
+    slot: datetime | None = None
     while True:
         begun_at = time.monotonic()
-        match await begin(effect, terms):
+        match await begin(effect, terms, slot):
             case Known(result):
                 return effect.what.result.model_validate(result)  # type: ignore[return-value] # the step's own type
-            case Wait(seconds, why):
+            case Wait(seconds, why, slot):
                 await _wait(seconds, why)
             case Ask() as ask:
                 outcome = await _ask(effect, ask, call, begun_at)
@@ -68,13 +71,14 @@ async def find_out(effect: Effect, *, terms: Terms, find: Find[Result]) -> Resul
 
     For what is no longer wanted once somebody was told that it had failed.
     """
+    slot: datetime | None = None
     while True:
-        match await begin_to_find_out(effect, terms):
+        match await begin_to_find_out(effect, terms, slot):
             case NotDone():
                 return None
             case Known(result):
                 return effect.what.result.model_validate(result)  # type: ignore[return-value] # the step's own type
-            case Wait(seconds, why):
+            case Wait(seconds, why, slot):
                 await _wait(seconds, why)
             case Look() as look:
                 outcome = await _look(effect, look, find)

@@ -56,6 +56,28 @@ KEY_LIFE_SECONDS = 23 * 3600.0
 OPEN_AT_MOST_SECONDS = 86_400.0
 """After this long without an answer a person has to look."""
 
+
+@dataclass(frozen=True)
+class Breaker:
+    """
+    When a provider that fails is left alone.
+
+    A window of ``window_seconds`` begins with a failure; the gate closes when in it at least ``least_calls`` calls ended and ``share`` of
+    them failed. It stays closed for ``closed_seconds`` (scaled), twice as long after each probe that fails, ``longest_seconds`` at most.
+    """
+
+    window_seconds: float
+    least_calls: int
+    share: float
+    closed_seconds: float
+    longest_seconds: float
+
+
+BREAKER = Breaker(window_seconds=60, least_calls=10, share=0.5, closed_seconds=30, longest_seconds=300)
+
+LOOK_WHETHER_PAUSED_SECONDS = 300.0
+"""A subject that meets a paused provider looks again after so long (scaled); resuming wakes it earlier."""
+
 CLOSES_AFTER_MISCONFIGURED = 3
 GATE_CLOSED_SECONDS = 300.0
 """A provider's gate closes after this many misconfigured answers in a row, for this long (scaled)."""

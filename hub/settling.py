@@ -15,7 +15,7 @@ from hub.errors import OutcomeUnknown, ProviderError, Refused
 from hub.exchange import Exchange
 from hub.facts import AttentionNeeded
 from hub.falling_back import fall_back
-from hub.gates import gate_is_fine, gate_learns
+from hub.gates import HAS_NEWS_FOR_THE_GATE, gate_is_fine, gate_learns
 from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
 from hub.subject_rows import database_now, locked, record
@@ -30,7 +30,7 @@ _ENDED = (
     .values({name: bindparam(name) for name in ("ended_at", "outcome", "http_status", "provider_request_id", "provider_text")})
 )
 _ENDED_WITH_EFFECT = (  # built once, and one round trip: end the attempt, and read its effect and whether its gate had closed
-    select(EffectRow, ProviderGateRow.misconfigured_in_a_row)
+    select(EffectRow, HAS_NEWS_FOR_THE_GATE)
     .outerjoin(ProviderGateRow, col(ProviderGateRow.provider) == col(EffectRow.provider))
     .where(col(EffectRow.key) == bindparam("key"))
     .add_cte(_ENDED.returning(_ATTEMPTS.c.id).cte("ended"))
@@ -44,8 +44,8 @@ async def settle(effect: Effect, attempt_id: int, exchange: Exchange, result: Fr
     async with transaction() as session:
         subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         ended = _ended(exchange, str(outcome.state), now) | {"attempt_id": attempt_id, "key": effect.key}
-        row, misconfigured = (await session.exec(_ENDED_WITH_EFFECT, params=ended)).one()
-        if misconfigured:
+        row, for_the_gate = (await session.exec(_ENDED_WITH_EFFECT, params=ended)).one()
+        if for_the_gate:
             await gate_is_fine(session, row.provider)
         await _write(session, subject, row, outcome, result, source=_source(subject, effect), now=now)
     return outcome

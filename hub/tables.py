@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from hub.columns import json_value, moment, number
+from hub.columns import count, flag, json_value, moment, number
 
 
 class HubIdentity(SQLModel, table=True):
@@ -190,14 +190,32 @@ class RunRow(SQLModel, table=True):
 
 
 class ProviderGateRow(SQLModel, table=True):
-    """Whether a provider may be called now. Closed: every subject that needs it parks until ``closed_until``."""
+    """
+    Whether a provider may be called now, and how fast; ``hub/gates.py`` explains it.
+
+    Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``probes``: the next call is a
+    probe, and ``probing``: it is under way; ``closings`` were in a row. ``calls`` and ``failures`` count since ``window_began_at``.
+    ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``. ``wakes``: whoever parked because of the
+    gate is to be woken.
+    """
 
     __tablename__ = "provider_gates"
 
     provider: str = Field(primary_key=True)
     closed_until: datetime | None = moment()
     reason: str | None = None
-    misconfigured_in_a_row: int = 0
+    misconfigured_in_a_row: int = count()
+    paused: str | None = None
+    probes: bool = flag()
+    probing: bool = flag()
+    closings: int = count()
+    window_began_at: datetime | None = moment()
+    calls: int = count()
+    failures: int = count()
+    rate_per_second: float | None = None
+    burst: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
+    free_at: datetime | None = moment()
+    wakes: bool = flag()
 
 
 class ApiKeyRow(SQLModel, table=True):

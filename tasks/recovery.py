@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 
 from blocks.process_server import mark_crashed, start_subject_run, unfinished_runs
 from hub.due import DueSubject, dead_runs, due_subjects, give_up_the_hopeless, live_runs, skip_fence
+from hub.gate_views import wake_behind_opened_gates
 from hub.kinds import KINDS
 from hub.owed import expire_payments
 from hub.policies import INTERNAL
@@ -50,7 +51,9 @@ async def clear_dead_runs() -> int:
 
 @task(name="start-what-is-due", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def start_what_is_due() -> int:
-    """Start a run for every subject that is due and free; returns how many."""
+    """Start a run for every subject that is due and free, those behind a gate that has opened among them; returns how many."""
+    if woken := await wake_behind_opened_gates():
+        get_run_logger().info("%d subjects that had parked behind a closed gate go on", woken)
     return await _start_all(await due_subjects())
 
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, begin
+from hub.beginning import begin
+from hub.begun import Ask
 from hub.exchange import Exchange
 from hub.facets import Status
 from hub.settling import settle

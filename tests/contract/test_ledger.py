@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, Look, Wait, begin
+from hub.beginning import begin
+from hub.begun import Ask, Look, Wait
 from hub.decisions import begin_undo
 from hub.effects import LeaseLost
 from hub.errors import OutcomeUnknown, Refused

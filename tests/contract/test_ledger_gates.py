@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.database import transaction
 from hub.effects import LeaseLost, Parked
 from hub.errors import Misconfigured, OutcomeUnknown, RateLimited
 from hub.facets import Status
-from hub.gates import closed_gate
+from hub.gate_views import gates
 from hub.stock import reserve
-from hub.subject_rows import database_now
 from tests.contract.ledger_kit import (
     SETTLED_SECONDS,
     SLACK_KEY,
@@ -48,9 +46,8 @@ async def shop(the_shop: Shop) -> Shop:
 
 
 async def why_closed(provider: str) -> str | None:
-    async with transaction() as session:
-        closed = await closed_gate(session, provider, await database_now(session))
-        return closed and closed[1]
+    [gate] = [one for one in await gates() if one.provider == provider]
+    return gate.reason if gate.closed_until is not None else None
 
 
 async def the_gate_opens(provider: str) -> None:

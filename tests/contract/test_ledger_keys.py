@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, begin
+from hub.beginning import begin
+from hub.begun import Ask
+from hub.effects import Parked
 from hub.errors import NotSent, OutcomeUnknown, Refused
 from hub.facets import Status
+from hub.gate_views import resume
 from hub.stock import reserve
 from tests.contract.ledger_kit import (
     SETTLED_SECONDS,
@@ -47,7 +50,6 @@ async def shop(the_shop: Shop) -> Shop:
 NO_PAYMENTS = {"object": "list", "data": [], "has_more": False, "url": "/v1/payment_intents"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def test_a_look_that_was_sent_too_early_decides_nothing_however_late_its_answer_comes(shop: Shop) -> None:
     async with run_of_a_new_order() as order:
         await reserve(order)
@@ -174,7 +176,8 @@ async def test_twenty_lost_answers_at_once_are_twenty_charges(shop: Shop) -> Non
             while True:
                 try:
                     await shop.pay(order)
-                except (NotSent, OutcomeUnknown):
+                except (NotSent, OutcomeUnknown, Parked):
+                    await resume("stripe")  # so many failures close the gate
                     continue
                 return
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, Wait, begin
+from hub.beginning import begin
+from hub.begun import Ask, Wait
 from hub.effects import LeaseLost, Parked
 from hub.errors import NotSent, OutcomeUnknown
 from hub.facets import Status

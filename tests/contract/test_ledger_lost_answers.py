@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, begin
+from hub.beginning import begin
+from hub.begun import Ask
 from hub.effects import Parked
 from hub.errors import OutcomeUnknown
 from hub.stock import reserve

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from hub.beginning import Ask, begin
+from hub.beginning import begin
+from hub.begun import Ask
 from hub.claims import take
 from hub.database import transaction
 from hub.effects import Effect

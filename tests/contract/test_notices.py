@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from hub.beginning import Ask, begin
+from hub.beginning import begin
+from hub.begun import Ask
 from hub.decisions import announce
 from hub.due import due_subjects
 from hub.effects import LeaseLost

@@ -1,0 +1,85 @@
+"""`hub providers`: whether each provider may be called now, how fast, and a person's word about it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter, validators
+from rich.console import Console
+from rich.table import Table
+
+from deployments.options import AsJson
+from deployments.telling_stories import print_json
+from hub.gate_views import Gate, gates
+from hub.gate_views import limit as limit_gate
+from hub.gate_views import pause as pause_gate
+from hub.gate_views import resume as resume_gate
+
+providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit.")
+
+Rate = Annotated[float, Parameter(validator=validators.Number(gt=0))]
+Burst = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+
+@providers.command(name="list")
+async def list_them(*, as_json: AsJson = False) -> None:
+    """
+    List the providers: whether the gate is open, why not, and how many calls may go through.
+
+    Args:
+        as_json: Print it as JSON.
+    """
+    found = await gates()
+    if as_json:
+        print_json([gate.model_dump(mode="json") | {"state": gate.state} for gate in found])
+        return
+    table = Table("provider", "gate", "why", "until", "failed lately", "limit")
+    for gate in found:
+        table.add_row(gate.provider, gate.state, gate.paused or gate.reason or "", *_numbers(gate))
+    Console().print(table)
+
+
+def _numbers(gate: Gate) -> tuple[str, str, str]:
+    until = "" if gate.closed_until is None else f"{gate.closed_until.astimezone():%H:%M:%S}"
+    failed = f"{gate.failures} of {gate.calls} calls" if gate.failures else ""
+    return until, failed, "" if gate.rate_per_second is None else f"{gate.rate_per_second:g} a second, {gate.burst} at once"
+
+
+@providers.command
+async def pause(provider: str, *, because: str = "by hand") -> None:
+    """
+    Call a provider no more until it is resumed; whatever needs it parks, and nothing is lost.
+
+    Args:
+        provider: Which, as `hub providers list` names it.
+        because: Why, for whoever looks later.
+    """
+    await pause_gate(provider, because)
+    sys.stdout.write(f"{provider} is paused; go on with: hub providers resume {provider}\n")
+
+
+@providers.command
+async def resume(provider: str) -> None:
+    """
+    Open a provider's gate, whoever closed it, and wake what waits behind it.
+
+    Args:
+        provider: Which, as `hub providers list` names it.
+    """
+    woken = await resume_gate(provider)
+    sys.stdout.write(f"{provider} is open; {woken} orders and sign-ups go on with the next sweep\n")
+
+
+@providers.command
+async def limit(provider: str, rate: Rate | None = None, *, burst: Burst = 1) -> None:
+    """
+    Call a provider at most so often, whatever all workers have to do; without a rate, as often as there is need.
+
+    Args:
+        provider: Which, as `hub providers list` names it.
+        rate: Calls a second, e.g. 10 or 0.5.
+        burst: How many may come at once after a quiet time.
+    """
+    await limit_gate(provider, rate, burst)
+    sys.stdout.write(f"{provider}: {'no limit' if rate is None else f'{rate:g} calls a second, {burst} at once'}\n")
