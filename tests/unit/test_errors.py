@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hub
-from hub.errors import Misconfigured, NobodyKnows, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.errors import LeftTooLate, Misconfigured, NobodyKnows, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
 
 EXAMPLES: dict[str, Any] = {
     "Exception": OSError(2),
@@ -25,6 +25,7 @@ EXAMPLES: dict[str, Any] = {
 }
 PROVIDER_ERRORS = [
     NotSent("stripe", "take the payment", "connection refused"),
+    LeftTooLate("stripe", "take the payment", "connection refused"),
     RateLimited("stripe", "take the payment", "rate_limit, req_1", 7.5),
     RateLimited("stripe", "take the payment", "rate_limit"),
     OutcomeUnknown("shippo", "buy the label", "HTTP 502"),
