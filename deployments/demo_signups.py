@@ -27,11 +27,11 @@ async def texted(demo: Demo, signup_id: str) -> Scene:
 
 
 async def partly_failed(demo: Demo, signup_id: str) -> Scene:
-    """The payment gateway does not answer in time, there is no SMS service; the rest happens, and the report says what did not."""
+    """The payment gateway does not answer in time, the SMS account is suspended; the rest happens, and the report says what did not."""
     what, expected = "a sign-up without payment gateway and SMS service", Counter({"profiles.profile": 1, "sendgrid.mail": 1})
     async with (
         demo.sandbox.trouble("stripe", "create payment", "drop", subject=signup_id),
-        demo.sandbox.trouble("twilio", "send text", "status", status=503, subject=signup_id),
+        demo.sandbox.trouble("twilio", "send text", "status", status=403, subject=signup_id),
     ):
         scene = await _signed_up(demo, signup_id, what, expected=expected, status="PARTIAL", **TEXTS)
     scene.ok = scene.ok and scene.view["errors"] == [GATEWAY_TIMEOUT, NO_TEXTS]

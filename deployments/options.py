@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 Flag = Annotated[bool, Parameter(negative="")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+RequestFile = Annotated[Path | None, Parameter(allow_leading_hyphen=True)]
+"""A file with a request; `-`, which is standard input, looks like the beginning of another option."""

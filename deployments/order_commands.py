@@ -7,7 +7,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from cyclopts import App
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
-from deployments.options import AsJson, Flag
+from deployments.options import AsJson, Flag, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.telling_stories import print_json, print_view, tell
@@ -29,7 +28,7 @@ MOVING = ("received", "paid", "cancelling", "refunding")
 
 
 @order.command
-async def place(order_id: str, *, file: Path | None = None, payment_method: str | None = None, wait: Flag = False) -> None:
+async def place(order_id: str, *, file: RequestFile = None, payment_method: str | None = None, wait: Flag = False) -> None:
     """
     Place an order; the same order again changes nothing.
 

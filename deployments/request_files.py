@@ -17,10 +17,11 @@ def read_request(file: Path) -> dict[str, Any]:
     Raises:
         Problem: It cannot be read, or holds something else.
     """
+    name = "standard input" if str(file) == "-" else str(file)
     try:
         body = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text())
     except (OSError, ValueError) as error:
-        raise Problem(f"{file} is not a readable JSON file: {error}") from error
+        raise Problem(f"{name} is not readable JSON: {error}") from error
     if not isinstance(body, dict):
-        raise Problem(f"{file} holds no JSON object; see `hub order place --help` and `hub signup place --help`")
+        raise Problem(f"{name} holds no JSON object; see `hub order place --help` and `hub signup place --help`")
     return body

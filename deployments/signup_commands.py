@@ -6,14 +6,13 @@ import asyncio
 import sys
 import time
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from cyclopts import App
 
 from deployments.examples import EXAMPLE_SIGNUP
 from deployments.gateway_client import GatewayClient, gateway_client
-from deployments.options import AsJson, Flag
+from deployments.options import AsJson, Flag, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.telling_stories import print_json, print_view, tell
@@ -24,7 +23,7 @@ IN_PROGRESS = "IN_PROGRESS"
 
 
 @signup.command
-async def place(signup_id: str, *, file: Path | None = None, strict: Flag = False, wait: Flag = False) -> None:
+async def place(signup_id: str, *, file: RequestFile = None, strict: Flag = False, wait: Flag = False) -> None:
     """
     Place a sign-up; the same sign-up again changes nothing.
 

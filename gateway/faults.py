@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fastapi import status
 from fastapi.responses import JSONResponse
 
+from hub.incoming import in_words
+
 if TYPE_CHECKING:
     from fastapi import Request
     from fastapi.exceptions import RequestValidationError
@@ -30,7 +32,7 @@ async def invalid(request: Request, error: RequestValidationError) -> JSONRespon
         return JSONResponse(
             {"detail": "send JSON, with the header Content-Type: application/json"}, status_code=status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
         )
-    problems = [{"field": _field(fault["loc"]), "problem": fault["msg"].removeprefix("Value error, ")} for fault in faults[:NAMED_AT_MOST]]
+    problems = [{"field": _field(fault["loc"]), "problem": in_words(fault)} for fault in faults[:NAMED_AT_MOST]]
     detail = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
     more = f"; and {len(faults) - NAMED_AT_MOST} more" if len(faults) > NAMED_AT_MOST else ""
     return JSONResponse({"detail": detail + more, "errors": problems}, status_code=status.HTTP_422_UNPROCESSABLE_CONTENT)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from hub.messages import E164
 from hub.money import exponent
 
 LARGEST_AMOUNT = (
@@ -20,6 +22,26 @@ COUNTED_OTHERWISE = ("isk", "mga", "ugx")
 
 SUBJECT_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ID_WORDS = "Letters, digits, dot, underscore and dash; at most 64."
+PAYMENT_METHOD = r"^[a-z]+_[A-Za-z0-9_]{3,120}$"
+"""What a payment provider's tokens look like; part of the schema, so Prefect refuses a card number before storing it."""
+
+_SHAPES = {
+    SUBJECT_ID: "letters, digits, dot, underscore and dash only, at most 64, and first a letter or digit",
+    E164: "not a phone number with plus and country code, such as +442079460958",
+    PAYMENT_METHOD: "not a payment provider's token, such as pm_card_visa",
+}
+"""In words, what a text must look like that has to match a pattern."""
+
+
+def in_words(fault: Mapping[str, Any]) -> str:
+    """Return what is wrong with a field, from one of pydantic's error dictionaries; never with what was sent."""
+    match fault["type"]:
+        case "extra_forbidden":
+            return "there is no such field"
+        case "string_pattern_mismatch" if (words := _SHAPES.get(fault["ctx"]["pattern"])) is not None:
+            return words
+        case _:
+            return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _chargeable_currency(currency: str) -> str:
@@ -56,7 +78,7 @@ def printable(text: str) -> str:
 Currency = Annotated[str, AfterValidator(_chargeable_currency)]
 PaymentMethod = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"),  # part of the schema, so Prefect refuses a card number before storing it
+    StringConstraints(pattern=PAYMENT_METHOD),
     BeforeValidator(token_only),
     Field(description="The payment provider's token, never a card number.", examples=["pm_card_visa"]),
 ]

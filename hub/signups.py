@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incoming, Text, token_only
+from hub.incoming import ID_WORDS, LARGEST_AMOUNT, PAYMENT_METHOD, SUBJECT_ID, Currency, Incoming, Text, token_only
 from hub.message_facts import Delivery
 from hub.messages import E164
 from hub.money import Money, exponent, minor_units
@@ -62,9 +62,7 @@ class InitialPayment(Incoming):
     ]
     payment_method: Annotated[
         str,
-        StringConstraints(
-            pattern=r"^[a-z]+_[A-Za-z0-9_]{3,120}$"
-        ),  # part of the schema, so Prefect refuses a card number before storing it
+        StringConstraints(pattern=PAYMENT_METHOD),
         BeforeValidator(token_only),
         AfterValidator(_known_method),
         Field(description="The payment provider's token, never a card number; credit_card in rehearsal.", examples=["pm_card_visa"]),

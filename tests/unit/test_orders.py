@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deployments.examples import EXAMPLE_ORDER
 from hub.facets import Facets
-from hub.incoming import differences
+from hub.incoming import differences, in_words
 from hub.orders import Order, OrderId, OrderRequest
 from hub.payments import PaymentRequest
 from tests.unit.bad_orders import BAD_ORDERS, an_order_with
@@ -23,7 +23,7 @@ def faults(body: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as refusal:
         OrderRequest.model_validate(body)
     assert "input_value" not in str(refusal.value), "a value would reach a log"
-    return [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in refusal.value.errors(include_input=False)]
+    return [(".".join(map(str, fault["loc"])), in_words(fault)) for fault in refusal.value.errors(include_input=False)]
 
 
 def test_the_order_of_the_tutorial_is_taken_as_written() -> None:
