@@ -1,4 +1,4 @@
-"""A whole hub for the journeys of orders; each process of the tests that runs such a journey has one."""
+"""A whole hub for the journeys; each process of the tests that runs journeys has one, until it is done with them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.journeys.hub_under_test import Hub, running_hub
+from tests.journeys.hub_under_test import SWEEP_SECONDS, Hub, running_hub
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def hub() -> AsyncIterator[Hub]:
     """A real Prefect server, worker, gateway, sandbox and database, as `hub up` starts them, only with less patience."""
-    async with running_hub(sweep_seconds=10, lease_seconds=5, time_scale=0.05) as hub:
+    async with running_hub(sweep_seconds=SWEEP_SECONDS, lease_seconds=5, time_scale=0.05) as hub:
         yield hub

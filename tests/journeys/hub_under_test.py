@@ -19,13 +19,15 @@ import asyncpg
 import httpx
 import psutil
 
-from deployments import secret_files
+from deployments import roles, secret_files
 from deployments.examples import EXAMPLE_ORDER
 from deployments.processes import alive, gone_within, marked
 from deployments.stack import Stack, local_stack
 from tests.contract.sandbox_process import SandboxControl, sandbox_control
 
 CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
+SWEEP_SECONDS = 5.0
+"""How often `sweep` runs in a hub under test: a sixth of the real interval."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -124,6 +126,21 @@ class Hub:
         print(f"killed -9 and gone: {pids}")  # noqa: T201 - the pids are part of the proof
         assert not any(alive(process) for process in doomed)
         return pids
+
+    async def kill(self, role: str) -> psutil.Process:
+        """Kill -9 what plays the role, show that it is gone, and return what it was; the stack starts another."""
+        doomed = psutil.Process(self.stack.pid(role))
+        os.kill(doomed.pid, signal.SIGKILL)
+        assert await gone_within([doomed], 5) == []
+        return doomed
+
+    @asynccontextmanager
+    async def no_prefect(self) -> AsyncIterator[None]:
+        """Prefect's server is killed, stays away while the block runs, and answers again after it."""
+        await self.kill("prefect-server")
+        await self.stack.stop("prefect-server")  # nobody starts it again
+        yield
+        await self.stack.start(roles.prefect_server(self.stack.layout, self.stack.databases))
 
     def flow_processes(self) -> list[psutil.Process]:
         """What runs flows: the warm worker itself, or the engines of the process worker."""
