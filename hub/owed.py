@@ -20,7 +20,7 @@ from hub.kinds import KINDS, Kind
 from hub.payments import CancelRequest
 from hub.settings import settings
 from hub.steps import OPEN_STATES
-from hub.subject_rows import as_it_is, database_now
+from hub.subject_rows import as_it_is, database_now, take_up_again
 from hub.tables import EffectRow
 
 if TYPE_CHECKING:
@@ -59,6 +59,5 @@ async def _expire_of(kind: Kind) -> list[str]:
         for row in rows:
             subject = await as_it_is(session, row)
             await intend_once(session, subject.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=subject.payment_id)))
-            row.resume_at = now
-            row.epoch += 1
+            take_up_again(row, now)
         return [row.id for row in rows]

@@ -10,6 +10,8 @@ from sqlmodel import select
 
 from hub.claims import leased
 from hub.database import transaction
+from hub.due import give_up_the_hopeless
+from hub.effects import Parked
 from hub.enrolling import enrol
 from hub.facts import PaymentWaits, ProfileCreated
 from hub.owed import expire_payments, owed_effects
@@ -17,7 +19,7 @@ from hub.payments import NextAction
 from hub.signups import SignupRequest
 from hub.subject_rows import locked, record
 from hub.tables import EffectRow
-from tests.contract.ledger_kit import placed, sql
+from tests.contract.ledger_kit import ends_with, placed, run, sql
 from tests.unit.bad_signups import a_signup_with
 
 WAITS = PaymentWaits(attempt=1, payment_id="pi_1", next_action=NextAction(type="redirect_to_url", url="https://bank.example.com"))
@@ -55,6 +57,17 @@ async def test_after_a_day_they_are_called_off_once_by_the_next_run() -> None:
         async with leased(subject_id, "run-1", kind) as lease:
             [owed] = await owed_effects(lease.subject)
         assert (owed.key, owed.request.model_dump()) == (f"{kind}:{subject_id}:expire-payment.1:1", {"payment_id": "pi_1"})
+
+
+async def test_the_run_that_calls_it_off_may_fail_before_a_person_is_called() -> None:
+    _, order_id = await waiting("order", hours=25)
+    await expire_payments()
+
+    with ends_with(Parked):
+        async with run(order_id):
+            raise Parked(0, "a closed gate")
+
+    assert await give_up_the_hopeless() == [], "for a day the customer was waited for, not the provider"
 
 
 async def test_a_customer_who_still_has_time_is_left_alone() -> None:
