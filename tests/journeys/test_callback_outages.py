@@ -65,8 +65,9 @@ async def test_an_outage_of_prefect_and_a_killed_gateway_delay_webhooks_and_lose
     began = time.monotonic()
     async with hub.no_prefect():
         answers = [await told(hub, orders[0], kind) for kind in PARCEL]
-        await hub.kill("gateway")
-        await until(lambda: takes_webhooks(hub, orders[1]), seconds=30, what=lambda: "the gateway")
+        killed = await hub.kill("gateway")
+        await until(lambda: takes_webhooks(hub, orders[1]), seconds=30, what=lambda: "the gateway, which has nobody to ask for the secrets")
+        assert hub.stack.pid("gateway") != killed.pid
         answers += [await told(hub, order_id, kind) for order_id in orders for kind in PARCEL]
         await asyncio.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - began)))
         assert not await all_handled(hub), "nobody can have started a run"
