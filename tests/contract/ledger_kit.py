@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -31,7 +30,7 @@ from hub.payments import Payment, PaymentRequest, Refund
 from hub.settings import settings
 from hub.stock import reserve
 from hub.tables import AttemptRow, EffectRow, FactRow, OrderRow, RunRow
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import Sandbox
 
 STRIPE_KEY = "sk_test_rehearsal_ledger"
 SLACK_KEY = "xoxb-rehearsal-ledger"
@@ -105,14 +104,13 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(home: Path, changed_settings: Mapping[str, str] | None = None) -> AsyncIterator[Shop]:
-    """A shop at a sandbox of its own, under short settings."""
+async def open_shop(sandbox: Sandbox) -> AsyncIterator[Shop]:
+    """A shop at the sandbox, under short settings."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**SHORT_SETTINGS, **(changed_settings or {})}.items():
+        for name, value in SHORT_SETTINGS.items():
             patch.setenv(name, value)
         settings.cache_clear()
-        async with running_sandbox(home) as sandbox:
-            yield Shop(sandbox)
+        yield Shop(sandbox)
     settings.cache_clear()
 
 

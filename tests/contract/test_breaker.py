@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -20,7 +19,6 @@ from tests.contract.ledger_kit import (
     attempts_of,
     clean,
     ends_with,
-    open_shop,
     outcomes_of,
     payment_effect,
     placed,
@@ -29,12 +27,6 @@ from tests.contract.ledger_kit import (
     run_of_a_new_order,
     sql,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from hub.claims import Lease, current, hold, leased, restart_wait_seconds, take
 from hub.database import transaction
@@ -18,18 +16,7 @@ from hub.intake import raise_attempt
 from hub.order_rows import NoSuchOrder
 from hub.orders import Order
 from hub.subject_rows import locked, record
-from tests.contract.ledger_kit import Shop, changed, clean, dies, ends_with, lease_ends, open_shop, placed, row_of, run, runs_of, sql, until
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
+from tests.contract.ledger_kit import Shop, changed, dies, ends_with, lease_ends, placed, row_of, run, runs_of, sql, until
 
 
 async def paid_news(order_id: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
 import pytest_asyncio
 
 from hub.beginning import begin
@@ -13,14 +10,8 @@ from hub.exchange import Exchange
 from hub.facets import Status
 from hub.settling import settle
 from hub.stock import reserve
-from tests.contract.ledger_kit import Shop, clean, effect_of, mail_effect, open_shop, payment_effect, row_of, run_of_a_new_order, sql
+from tests.contract.ledger_kit import Shop, clean, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql
 from tests.contract.notice_kit import handled, mail_told, payment_told
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
 
 
 @pytest_asyncio.fixture(loop_scope="session")

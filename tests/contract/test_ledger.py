@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask, Look, Wait
@@ -22,12 +20,10 @@ from tests.contract.ledger_kit import (
     TIMEOUT_SECONDS,
     Shop,
     attempts_of,
-    clean,
     dies,
     effect_of,
     label_effect,
     lease_ends,
-    open_shop,
     outcomes_of,
     payment_effect,
     placed,
@@ -37,17 +33,6 @@ from tests.contract.ledger_kit import (
     sql,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_the_intent_is_committed_before_the_provider_is_asked(shop: Shop) -> None:

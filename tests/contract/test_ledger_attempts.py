@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from hub.errors import Refused
 from hub.intake import raise_attempt
@@ -14,24 +11,11 @@ from hub.payments import CancelRequest, PaymentStatus
 from hub.stock import release, reserve
 from tests.contract.ledger_kit import (
     Shop,
-    clean,
-    open_shop,
     placed,
     row_of,
     run,
     sql,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_every_attempt_cancels_the_payment_of_the_one_before(shop: Shop) -> None:

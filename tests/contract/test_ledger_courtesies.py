@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from hub.beginning import postpone
 from hub.claims import restart_wait_seconds
@@ -15,9 +12,7 @@ from tests.contract.ledger_kit import (
     SLACK_KEY,
     Shop,
     attempts_of,
-    clean,
     effect_of,
-    open_shop,
     row_of,
     run,
     run_of_a_new_order,
@@ -25,17 +20,6 @@ from tests.contract.ledger_kit import (
     team_effect,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_a_courtesy_whose_account_cannot_be_loaded_is_made_up_for_later(shop: Shop) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import pytest_asyncio
 
 from hub.database import transaction
 from hub.decisions import announce, begin_undo, finish_undo, need_attention
@@ -18,22 +17,9 @@ from hub.stock import release, reserve
 from hub.subject_rows import locked, record
 from tests.contract.ledger_kit import (
     Shop,
-    clean,
-    open_shop,
     row_of,
     run_of_a_new_order,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def _begins_to_undo(order: Order) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from hub.effects import LeaseLost, Parked
 from hub.errors import Misconfigured, OutcomeUnknown, RateLimited
@@ -19,9 +17,7 @@ from tests.contract.ledger_kit import (
     STRIPE_KEY,
     Shop,
     attempts_of,
-    clean,
     ends_with,
-    open_shop,
     outcomes_of,
     payment_effect,
     placed,
@@ -32,17 +28,6 @@ from tests.contract.ledger_kit import (
     team_effect,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def why_closed(provider: str) -> str | None:

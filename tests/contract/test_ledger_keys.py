@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask
@@ -21,11 +19,9 @@ from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
     changed,
-    clean,
     dies,
     effect_of,
     lease_ends,
-    open_shop,
     outcomes_of,
     payment_effect,
     placed,
@@ -34,18 +30,6 @@ from tests.contract.ledger_kit import (
     run_of_a_new_order,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
-
 
 NO_PAYMENTS = {"object": "list", "data": [], "has_more": False, "url": "/v1/payment_intents"}
 

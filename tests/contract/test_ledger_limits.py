@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask, Wait
@@ -19,28 +16,15 @@ from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
     changed,
-    clean,
     effect_of,
     label_effect,
     mail_effect,
-    open_shop,
     outcomes_of,
     payment_effect,
     row_of,
     run_of_a_new_order,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_a_budget_that_is_spent_parks_the_order(shop: Shop) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask
@@ -17,12 +14,10 @@ from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
     changed,
-    clean,
     effect_of,
     ends_with,
     label_effect,
     mail_effect,
-    open_shop,
     outcomes_of,
     payment_effect,
     row_of,
@@ -30,17 +25,6 @@ from tests.contract.ledger_kit import (
     team_effect,
     time_passes,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_an_answer_lost_after_the_charge_is_asked_for_again_under_the_same_key(shop: Shop) -> None:

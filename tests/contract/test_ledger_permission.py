@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
 from hub.claims import Lease, take
@@ -20,29 +19,16 @@ from hub.stock import release, reserve
 from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
-    clean,
     dies,
     effect_of,
     ends_with,
     lease_ends,
-    open_shop,
     payment_effect,
     placed,
     run,
     run_of_a_new_order,
     sql,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def test_a_run_whose_lease_is_over_asks_nobody(shop: Shop) -> None:

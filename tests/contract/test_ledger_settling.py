@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from hub.beginning import begin
@@ -25,13 +23,11 @@ from tests.contract.ledger_kit import (
     SETTLED_SECONDS,
     Shop,
     attempts_of,
-    clean,
     dies,
     effect_of,
     facts_of,
     lease_ends,
     mail_effect,
-    open_shop,
     outcomes_of,
     payment_effect,
     placed,
@@ -43,17 +39,6 @@ from tests.contract.ledger_kit import (
     time_passes,
     until,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def asked(effect: Effect, shop: Shop) -> Ask:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -31,7 +30,6 @@ from tests.contract.ledger_kit import (
     facts_of,
     lease_ends,
     mail_effect,
-    open_shop,
     payment_effect,
     placed,
     row_of,
@@ -40,12 +38,6 @@ from tests.contract.ledger_kit import (
     sql,
 )
 from tests.contract.notice_kit import carrier_told, handled, mail_told, notice_of, payment_told, told, warehouse_told
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
 
 
 @pytest_asyncio.fixture(loop_scope="session")

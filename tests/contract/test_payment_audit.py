@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
@@ -15,19 +12,8 @@ from hub.decisions import begin_undo
 from hub.errors import Refused
 from hub.inbox_tables import PaymentAuditRow
 from hub.stock import reserve
-from tests.contract.ledger_kit import Shop, clean, open_shop, row_of, run_of_a_new_order, sql
+from tests.contract.ledger_kit import Shop, row_of, run_of_a_new_order, sql
 from tests.contract.notice_kit import handled, payment_told
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def entries_of(order_id: str) -> list[PaymentAuditRow]:

@@ -17,15 +17,8 @@ STAMP = "X-Twilio-Email-Event-Webhook"
 
 
 @pytest.fixture
-async def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
-    await both[0].reset()
-    both[1].clear()
+def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
     return both[0]
-
-
-@pytest.fixture
-def receiver(both: tuple[Sandbox, Receiver], sandbox: Sandbox) -> Receiver:
-    return both[1]
 
 
 def mail_events(receiver: Receiver) -> list[dict[str, Any]]:

@@ -20,15 +20,8 @@ from tests.contract.webhook_receiver import Received, Receiver
 
 
 @pytest.fixture
-async def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
-    await both[0].reset()
-    both[1].clear()
+def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
     return both[0]
-
-
-@pytest.fixture
-def receiver(both: tuple[Sandbox, Receiver], sandbox: Sandbox) -> Receiver:
-    return both[1]
 
 
 def twilio_signature(url: str, body: bytes) -> str:

@@ -12,15 +12,8 @@ from tests.contract.webhook_receiver import Receiver
 
 
 @pytest.fixture
-async def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
-    await both[0].reset()
-    both[1].clear()
+def sandbox(both: tuple[Sandbox, Receiver]) -> Sandbox:
     return both[0]
-
-
-@pytest.fixture
-def receiver(both: tuple[Sandbox, Receiver], sandbox: Sandbox) -> Receiver:
-    return both[1]
 
 
 def told(receiver: Receiver, kind: str) -> dict[str, object]:
