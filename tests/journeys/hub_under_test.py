@@ -109,6 +109,20 @@ class Hub:
         await until(arrived, seconds=20, what=lambda: f"{at_least} tasks, but {latest}")
         return latest
 
+    async def runs_of_handle_notices(self, *states: str) -> int:
+        """Return how many there are, or how many of them are in one of ``states``."""
+        asked = {"flows": {"name": {"any_": ["handle-notices"]}}}
+        narrowed = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
+        return int((await self.prefect.post("/flow_runs/count", json=asked | narrowed)).raise_for_status().json())
+
+    async def until_nobody_watches_the_inbox(self) -> None:
+        """Return once what comes in next needs a nudge."""
+
+        async def nobody() -> bool:
+            return await self.runs_of_handle_notices("SCHEDULED", "PENDING", "RUNNING") == 0
+
+        await until(nobody, seconds=20, what=lambda: "runs of handle-notices to end")
+
     async def seen(self, order_id: str) -> Counter[str]:
         """What the providers did for the order."""
         return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await self.sandbox.effects(subject=order_id))

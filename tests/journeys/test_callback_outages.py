@@ -33,20 +33,20 @@ LOCK = 4712
 async def test_without_the_automation_the_sweep_handles_what_was_kept(hub: Hub) -> None:
     await confirmed(hub, "o-no-automation")
     async with no_automation(hub):
-        await until(lambda: nobody_watches_the_inbox(hub), seconds=20, what=lambda: "runs of handle-notices to end")
-        runs_before = await runs_of_handle_notices(hub)
+        await hub.until_nobody_watches_the_inbox()
+        runs_before = await hub.runs_of_handle_notices()
 
         assert [await told(hub, "o-no-automation", kind) for kind in PARCEL] == [202, 202, 202]
 
         await until(lambda: all_handled(hub), seconds=LIMIT_SECONDS, what=lambda: "the sweep")
-        assert await runs_of_handle_notices(hub) == runs_before
+        assert await hub.runs_of_handle_notices() == runs_before
     await each_counted_once(hub, "o-no-automation")
 
 
 async def test_a_worker_that_dies_over_the_inbox_leaves_everything_to_the_next_one(hub: Hub) -> None:
     """The dead run's transaction never commits, so its batch is as if nobody had touched it."""
     await confirmed(hub, "o-worker")
-    crashed_before = await runs_of_handle_notices(hub, "CRASHED")
+    crashed_before = await hub.runs_of_handle_notices("CRASHED")
     async with facts_wait(hub, "o-worker") as somebody_waits:
         assert [await told(hub, "o-worker", kind) for kind in PARCEL] == [202, 202, 202]
         await until(somebody_waits, seconds=20, what=lambda: "a run to come to the fact")
@@ -54,14 +54,14 @@ async def test_a_worker_that_dies_over_the_inbox_leaves_everything_to_the_next_o
         await hub.kill_workers()
 
     await until(lambda: all_handled(hub), seconds=LIMIT_SECONDS, what=lambda: "the next worker")
-    assert await runs_of_handle_notices(hub, "CRASHED") > crashed_before, "a second nudge may have brought a second run to the same fact"
+    assert await hub.runs_of_handle_notices("CRASHED") > crashed_before, "a second nudge may have brought a second run to the same fact"
     await each_counted_once(hub, "o-worker")
 
 
 async def test_an_outage_of_prefect_and_a_killed_gateway_delay_webhooks_and_lose_none(hub: Hub) -> None:
     orders = ["o-outage-1", "o-outage-2"]
     await confirmed(hub, *orders)
-    await until(lambda: nobody_watches_the_inbox(hub), seconds=20, what=lambda: "runs of handle-notices to end")
+    await hub.until_nobody_watches_the_inbox()
     began = time.monotonic()
     async with hub.no_prefect():
         answers = [await told(hub, orders[0], kind) for kind in PARCEL]
@@ -133,16 +133,6 @@ async def no_automation(hub: Hub) -> AsyncIterator[None]:
     finally:
         again = {name: automation[name] for name in KEPT_OF_AN_AUTOMATION if name in automation}
         (await hub.prefect.post("/automations/", json=again)).raise_for_status()
-
-
-async def runs_of_handle_notices(hub: Hub, *states: str) -> int:
-    asked = {"flows": {"name": {"any_": ["handle-notices"]}}}
-    narrowed = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
-    return int((await hub.prefect.post("/flow_runs/count", json=asked | narrowed)).raise_for_status().json())
-
-
-async def nobody_watches_the_inbox(hub: Hub) -> bool:
-    return await runs_of_handle_notices(hub, "SCHEDULED", "PENDING", "RUNNING") == 0
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ async def events(hub: Hub, since: datetime) -> int:
 
 
 async def test_what_was_kept_reaches_prefect_as_an_event(hub: Hub) -> None:
+    await hub.until_nobody_watches_the_inbox()
     began = datetime.now(UTC)
 
     assert await status_of(hub, stripe_event(signing(hub)["stripe"])) == 202
