@@ -16,10 +16,10 @@ _app = App(name="hub", help="Orders and sign-ups across Stripe, SendGrid, Shippo
 _app.command("deployments.up_command:up", name="up", help="Start everything on this machine, and stay until Ctrl-C.")
 _app.command("deployments.doctor:doctor", name="doctor", help="Check everything, and say what to do about what is wrong.")
 _app.command("deployments.demo:demo", name="demo", help="Run real orders through the whole stack, show what happened, stop.")
-_app.command("deployments.order_commands:order", name="order", help="One order: place, show, explain, retry.")
+_app.command("deployments.order_commands:order", name="order", help="One order: place, show, explain, retry, resolve.")
 _app.command("deployments.order_commands:orders", name="orders", help="All orders.")
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
-_app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry.")
+_app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry, resolve.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
 _app.command(
     "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."

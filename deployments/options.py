@@ -9,5 +9,6 @@ from cyclopts import Parameter
 
 Flag = Annotated[bool, Parameter(negative="")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+Happened = Annotated[bool, Parameter(negative="--did-not-happen")]
 RequestFile = Annotated[Path | None, Parameter(allow_leading_hyphen=True)]
 """A file with a request; `-`, which is standard input, looks like the beginning of another option."""

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime
+from getpass import getuser
 from http import HTTPStatus
 from typing import Any
 
@@ -15,13 +16,14 @@ from rich.table import Table
 
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
-from deployments.options import AsJson, Flag, RequestFile
+from deployments.options import AsJson, Flag, Happened, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.telling_stories import print_json, print_view, tell
 from hub.money import Money
+from hub.resolving import resolve as resolve_by_hand
 
-order = App(name="order", help="One order: place, show, explain, retry.")
+order = App(name="order", help="One order: place, show, explain, retry, resolve.")
 orders = App(name="orders", help="All orders.")
 
 MOVING = ("received", "paid", "cancelling", "refunding")
@@ -103,6 +105,22 @@ async def retry(order_id: str, *, payment_method: str | None = None) -> None:
             raise Problem(f"order {order_id} is {view['status']}: only a failed payment takes another payment method")
         _, view = await gateway.ask("POST", f"/orders/{order_id}/resume")
         _say("goes on", view)
+
+
+@order.command
+async def resolve(order_id: str, step: str, *, happened: Happened, reference: str | None = None, by: str = "") -> None:
+    """
+    Tell the ledger what came of a step of which nobody knows, or which you have seen to yourself; then the order goes on.
+
+    Args:
+        order_id: The order.
+        step: As the order's attention and `hub order explain` name it, e.g. mail or refund.
+        happened: Whether it has happened at the provider; if not, it is asked for again.
+        reference: The provider's id of what has happened, e.g. a message id or re_….
+        by: Who says so; by default the user at this terminal.
+    """
+    await resolve_by_hand("order", order_id, step, happened=happened, reference=reference, by=by or getuser())
+    sys.stdout.write(f"{order_id}: noted; it goes on with the next sweep\n")
 
 
 @orders.command(name="list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from getpass import getuser
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +13,13 @@ from cyclopts import App
 
 from deployments.examples import EXAMPLE_SIGNUP
 from deployments.gateway_client import GatewayClient, gateway_client
-from deployments.options import AsJson, Flag, RequestFile
+from deployments.options import AsJson, Flag, Happened, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.telling_stories import print_json, print_view, tell
+from hub.resolving import resolve as resolve_by_hand
 
-signup = App(name="signup", help="One sign-up: place, show, explain, retry.")
+signup = App(name="signup", help="One sign-up: place, show, explain, retry, resolve.")
 
 IN_PROGRESS = "IN_PROGRESS"
 
@@ -90,6 +92,22 @@ async def retry(signup_id: str) -> None:
     async with gateway_client() as gateway:
         _, view = await gateway.ask("POST", f"/signups/{signup_id}/resume")
     sys.stdout.write(f"{signup_id}: goes on; {view['status']}\n")
+
+
+@signup.command
+async def resolve(signup_id: str, step: str, *, happened: Happened, reference: str | None = None, by: str = "") -> None:
+    """
+    Tell the ledger what came of a step of which nobody knows, or which you have seen to yourself; then the sign-up goes on.
+
+    Args:
+        signup_id: The sign-up.
+        step: As the sign-up's attention and `hub signup explain` name it, e.g. welcome-mail.
+        happened: Whether it has happened at the provider; if not, it is asked for again.
+        reference: The provider's id of what has happened, e.g. a message id.
+        by: Who says so; by default the user at this terminal.
+    """
+    await resolve_by_hand("signup", signup_id, step, happened=happened, reference=reference, by=by or getuser())
+    sys.stdout.write(f"{signup_id}: noted; it goes on with the next sweep\n")
 
 
 async def reported(gateway: GatewayClient, signup_id: str, *, within_seconds: float = 120) -> dict[str, Any]:

@@ -74,6 +74,7 @@ __all__ = [
     "StockReleased",
     "StockReserved",
     "StockShort",
+    "ToldByHand",
     "UndoBegun",
     "UndoFinished",
     "Unwanted",
@@ -146,6 +147,19 @@ class AttentionNeeded(Frozen):
     reason: str
 
 
+class ToldByHand(Frozen):
+    """A person has found out what came of an effect that nobody knew of, and has said so; ``by`` is who."""
+
+    told_apart_by: ClassVar = ("step", "attempt", "happened", "epoch")
+
+    kind: Literal["told by hand"] = "told by hand"
+    step: str
+    attempt: int
+    happened: bool
+    by: str
+    epoch: int
+
+
 Fact = Annotated[
     (
         StockReserved
@@ -179,6 +193,7 @@ Fact = Annotated[
         | UndoBegun
         | UndoFinished
         | AttentionNeeded
+        | ToldByHand
         | ProfileCreated
         | ProfileRefused
         | ProfileRemoved

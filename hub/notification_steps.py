@@ -16,17 +16,34 @@ from hub.values import Frozen
 
 
 class Carrier(NamedTuple):
-    """Who carries a channel's messages, what it answers, and the id in that answer under which it knows the message."""
+    """
+    Who carries a channel's messages, what it answers, and the id in that answer under which it knows the message.
+
+    ``by_hand`` makes the answer of a request and of the id that a person has found.
+    """
 
     provider: str
     answer: type[Frozen]
     message_id: Callable[[Any], str]
+    by_hand: Callable[[dict[str, Any], str], Frozen]
+
+
+def _mailed(_request: dict[str, Any], message_id: str) -> SentMail:
+    return SentMail(message_id=message_id)
+
+
+def _texted(_request: dict[str, Any], sid: str) -> SentText:
+    return SentText(sid=sid, status="told by hand")
+
+
+def _posted(request: dict[str, Any], timestamp: str) -> PostedMessage:
+    return PostedMessage(channel=request["channel"], timestamp=timestamp)
 
 
 CARRIERS = {
-    Channel.MAIL: Carrier("sendgrid", SentMail, attrgetter("message_id")),
-    Channel.SMS: Carrier("twilio", SentText, attrgetter("sid")),
-    Channel.SLACK: Carrier("slack", PostedMessage, attrgetter("timestamp")),
+    Channel.MAIL: Carrier("sendgrid", SentMail, attrgetter("message_id"), _mailed),
+    Channel.SMS: Carrier("twilio", SentText, attrgetter("sid"), _texted),
+    Channel.SLACK: Carrier("slack", PostedMessage, attrgetter("timestamp"), _posted),
 }
 
 
@@ -55,4 +72,5 @@ def notification_step(
         refused_means=refused,
         useful_seconds=what.useful_seconds,
         owed_request=owed_request,
+        by_hand=carrier.by_hand,
     )

@@ -19,8 +19,8 @@ from hub.notification_types import (
     TEAM_CONFIRMATION,
 )
 from hub.parcels import Label, Quote
-from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_means
-from hub.payments import CancelRequest, Payment, PaymentStatus, Refund, RefundRequest
+from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
+from hub.payments import CancelRequest, Payment, PaymentStatus, RefundRequest
 from hub.policies import EXTERNAL, PAYMENT
 from hub.steps import EffectState, Outcome, Step
 
@@ -86,10 +86,10 @@ ORDER_STEPS: dict[str, Step] = {
     for step in (
         Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, payment_means, payment_refused, polled=True),
         Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_pay, _cancellation_means),
-        Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _may_give_back, refund_means, polled=True),
+        refund_step("refund", permits=_may_give_back, polled=True),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
-        Step("late-refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, owed_request=RefundRequest),
+        refund_step("late-refund", permits=_always, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
         notification_step(ORDER_CONFIRMATION, "mail the customer", _is_labelled),
         notification_step(SHIPPED, "mail the customer", _is_in_transit),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from hub.errors import Refused
 from hub.facts import (
     Fact,
@@ -14,8 +17,9 @@ from hub.facts import (
     RefundPending,
     RefundSettled,
 )
-from hub.payments import NextAction, Payment, PaymentStatus, Refund, RefundStatus
-from hub.steps import EffectState, Outcome
+from hub.payments import NextAction, Payment, PaymentStatus, Refund, RefundRequest, RefundStatus
+from hub.policies import PAYMENT
+from hub.steps import EffectState, Outcome, Step
 
 
 def payment_means(attempt: int, payment: Payment) -> Outcome:
@@ -55,6 +59,20 @@ def refund_means(attempt: int, refund: Refund) -> Outcome:
         return Outcome(EffectState.PENDING, refund.refund_id, pending)
     failed = RefundFailed(attempt=attempt, refund_id=refund.refund_id, code="refund_failed")
     return Outcome(EffectState.REFUSED, refund.refund_id, failed, code=failed.code)
+
+
+def refunded_by_hand(request: dict[str, Any], refund_id: str) -> Refund:
+    """Return what a person says who has given the money back at the provider, or in some other way."""
+    asked = RefundRequest.model_validate(request)
+    return Refund(
+        refund_id=refund_id, payment_id=asked.payment_id, status=RefundStatus.SUCCEEDED, amount=asked.amount, currency=asked.currency
+    )
+
+
+refund_step = partial(
+    Step, provider="stripe", action="refund the payment", policy=PAYMENT, result=Refund, means=refund_means, by_hand=refunded_by_hand
+)
+"""The step of giving money back, but for its name, when it may be done, and what else a process knows of it."""
 
 
 def payment_refused(attempt: int, refusal: Refused) -> Fact:

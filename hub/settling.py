@@ -109,7 +109,8 @@ async def given_up(effect: Effect, at: datetime, exchange: Exchange) -> str:
 
 async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: EffectRow) -> str:
     """Record that nobody knows what came of the effect, so that a person has to look; return what for."""
-    reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}"
+    command = f"hub {row.subject_kind} resolve {row.subject_id} {row.step}"
+    reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}, then say it: {command}"
     await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
     row.resume_at = None
     subject.resume_at = await database_now(session)  # the next run tells the team, and nothing else

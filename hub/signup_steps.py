@@ -8,8 +8,8 @@ from hub.facts import Fact, ProfileCreated, ProfileRefused, ProfileRemoved
 from hub.messages import Mail, TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import ATTENTION, BULLETIN, PAYMENT_CONFIRMATION, VERIFICATION, WELCOME, WELCOME_TEXT
-from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_means
-from hub.payments import CancelRequest, Payment, Refund, RefundRequest
+from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
+from hub.payments import CancelRequest, Payment, RefundRequest
 from hub.policies import EXTERNAL, PAYMENT
 from hub.profiles import Profile, RemovedProfile
 from hub.signup_facets import SignupFacets, StepOutcome
@@ -54,7 +54,7 @@ SIGNUP_STEPS: dict[str, Step] = {
         Step("profile", "profiles", "create the profile", EXTERNAL, Profile, _may_begin, _profile_means, _profile_refused),
         Step("payment", "stripe", "take the payment", PAYMENT, Payment, _is_known, payment_means, payment_refused, polled=True),
         Step("remove-profile", "profiles", "remove the profile", EXTERNAL, RemovedProfile, _is_being_undone, _removal_means, harmless=True),
-        Step("refund", "stripe", "refund the payment", PAYMENT, Refund, _always, refund_means, polled=True, owed_request=RefundRequest),
+        refund_step("refund", permits=_always, polled=True, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
         notification_step(WELCOME, "mail the new user", _is_known),
         notification_step(PAYMENT_CONFIRMATION, "mail the new user", _has_paid),

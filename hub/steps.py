@@ -53,7 +53,8 @@ class Step:
     ``action`` finishes "could not …". ``useful_seconds`` makes it a courtesy: the process can live without it, and after that long it is no
     longer tried. ``harmless``: done twice it costs nothing, so an unknown outcome is simply asked again. ``polled``: while it
     is pending, every run looks how far it is. ``owed_request``: the step is made necessary by a fact, whatever the attempt; this is what it
-    asks (``hub.owed``).
+    asks (``hub.owed``). ``by_hand``: what the answer would have been, made of the request and the reference that a person has found at the
+    provider; None where a look finds it by itself (``hub.resolving``).
     """
 
     name: str
@@ -68,3 +69,4 @@ class Step:
     harmless: bool = False
     polled: bool = False
     owed_request: type[Frozen] | None = None
+    by_hand: Callable[[dict[str, Any], str], Frozen] | None = None

@@ -43,6 +43,7 @@ from hub.facts import (
     StockReleased,
     StockReserved,
     StockShort,
+    ToldByHand,
     UndoBegun,
     UndoFinished,
     Unwanted,
@@ -71,6 +72,14 @@ notifications = st.sampled_from(["welcome", "confirmation", "verification"])
 BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     StockReserved: st.builds(StockReserved, attempt=attempts),
     StockShort: st.builds(StockShort, attempt=attempts, products=st.sampled_from([("prod-123",), ("prod-456",)])),
+    ToldByHand: st.builds(
+        ToldByHand,
+        step=st.sampled_from(["mail", "refund"]),
+        attempt=attempts,
+        happened=st.booleans(),
+        by=st.just("ada"),
+        epoch=st.integers(1, 3),
+    ),
     StockReleased: st.builds(StockReleased, attempt=attempts),
     PaymentWaits: st.builds(
         PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.builds(NextAction, type=st.sampled_from(["a", "b"]))
