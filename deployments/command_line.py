@@ -27,7 +27,7 @@ _app.command(
 _app.command(
     "deployments.provider_commands:providers",
     name="providers",
-    help="Whether each provider may be called now, and how fast: list, pause, resume, limit.",
+    help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.",
 )
 _app.command("deployments.stock_commands:stock", name="stock", help="Pieces on the shelf: set, list.")
 _app.command("deployments.key_commands:keys", name="keys", help="Keys of the gateway: add, list, revoke.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 from rich.console import Console
@@ -11,12 +11,12 @@ from rich.table import Table
 
 from deployments.options import AsJson
 from deployments.telling_stories import print_json
-from hub.gate_views import Gate, gates
+from hub.gate_views import Gate, gates, set_breaker
 from hub.gate_views import limit as limit_gate
 from hub.gate_views import pause as pause_gate
 from hub.gate_views import resume as resume_gate
 
-providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit.")
+providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.")
 
 Rate = Annotated[float, Parameter(validator=validators.Number(gt=0))]
 Burst = Annotated[int, Parameter(validator=validators.Number(gte=1))]
@@ -42,7 +42,7 @@ async def list_them(*, as_json: AsJson = False) -> None:
 
 def _numbers(gate: Gate) -> tuple[str, str, str]:
     until = "" if gate.closed_until is None else f"{gate.closed_until.astimezone():%H:%M:%S}"
-    failed = f"{gate.failures} of {gate.calls} calls" if gate.failures else ""
+    failed = f"{gate.failures} of {gate.calls} calls" if gate.failures else "" if gate.breaks else "not counted"
     return until, failed, "" if gate.rate_per_second is None else f"{gate.rate_per_second:g} a second, {gate.burst} at once"
 
 
@@ -83,3 +83,16 @@ async def limit(provider: str, rate: Rate | None = None, *, burst: Burst = 1) ->
     """
     await limit_gate(provider, rate, burst)
     sys.stdout.write(f"{provider}: {'no limit' if rate is None else f'{rate:g} calls a second, {burst} at once'}\n")
+
+
+@providers.command
+async def breaker(provider: str, switch: Literal["on", "off"]) -> None:
+    """
+    Say whether too many failures close a provider's gate; they do unless you say otherwise.
+
+    Args:
+        provider: Which, as `hub providers list` names it.
+        switch: off where the failures of some say nothing about the others, e.g. one customer's requests.
+    """
+    await set_breaker(provider, on=switch == "on")
+    sys.stdout.write(f"{provider}: too many failures {'close' if switch == 'on' else 'do not close'} its gate\n")

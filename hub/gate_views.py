@@ -34,13 +34,15 @@ class Gate(Frozen):
     """
     A provider's gate. Closed until ``closed_until``, or by a person (``paused``, with the reason); else open.
 
-    ``calls`` and ``failures`` count since the first failure of the last minute. At most ``rate_per_second``, ``burst`` of them at once.
+    ``calls`` and ``failures`` count since the first failure of the last minute; ``breaks``: too many of them close the gate. At most
+    ``rate_per_second`` calls, ``burst`` of them at once.
     """
 
     provider: str
     closed_until: datetime | None = None
     reason: str | None = None
     paused: str | None = None
+    breaks: bool = True
     calls: int = 0
     failures: int = 0
     rate_per_second: float | None = None
@@ -71,6 +73,7 @@ def _gate(row: ProviderGateRow, now: datetime) -> Gate:
         closed_until=row.closed_until if closed else None,
         reason=row.reason if closed else None,
         paused=row.paused,
+        breaks=row.breaks,
         rate_per_second=row.rate_per_second,
         burst=row.burst,
         **counts,
@@ -91,6 +94,11 @@ async def resume(provider: str) -> int:
 async def limit(provider: str, rate_per_second: float | None, burst: int = 1) -> None:
     """Call the provider at most so often, in bursts of at most so many; None: as often as there is need. Raises ``NoSuchProvider``."""
     await _change(provider, rate_per_second=rate_per_second, burst=burst, free_at=None)
+
+
+async def set_breaker(provider: str, *, on: bool) -> None:
+    """Let too many failures close the gate, or not: where they say nothing about the next call. Raises ``NoSuchProvider``."""
+    await _change(provider, breaks=on)
 
 
 async def wake_behind_opened_gates() -> int:

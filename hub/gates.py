@@ -130,8 +130,8 @@ async def gate_learns(session: AsyncSession, provider: str, error: ProviderError
 
 async def _count_failure(session: AsyncSession, gate: ProviderGateRow) -> None:
     now = await database_now(session)
-    if gate.probes and not gate.probing:
-        return  # a call that was under way when the gate closed
+    if not gate.breaks or (gate.probes and not gate.probing):
+        return  # the latter is a call that was under way when the gate closed
     if gate.window_began_at is None or _is_over(gate, now):
         gate.window_began_at, gate.calls, gate.failures = now, 0, 0
     gate.calls += 1

@@ -193,7 +193,8 @@ class ProviderGateRow(SQLModel, table=True):
     """
     Whether a provider may be called now, and how fast; ``hub/gates.py`` explains it.
 
-    Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``probes``: the next call is a
+    Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``breaks``:
+    too many failures close it. ``probes``: the next call is a
     probe, and ``probing``: it is under way; ``closings`` were in a row. ``calls`` and ``failures`` count since ``window_began_at``.
     ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``. ``wakes``: whoever parked because of the
     gate is to be woken.
@@ -206,6 +207,7 @@ class ProviderGateRow(SQLModel, table=True):
     reason: str | None = None
     misconfigured_in_a_row: int = count()
     paused: str | None = None
+    breaks: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     probes: bool = flag()
     probing: bool = flag()
     closings: int = count()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
 from hub.exchange import Exchange, exchanging
 from tests.contract.sandbox_process import Sandbox
 
@@ -125,7 +125,7 @@ async def keeps_the_send_window(sandbox: Sandbox, provider: str, verb: Verb) -> 
     await sandbox.reset()
     for seen in (0, 1):
         late = Exchange(send_by=time.monotonic() - 0.001)
-        await fails(verb, NotSent, late)
+        await fails(verb, LeftTooLate, late)
         assert not late.sent
         assert len(await sandbox.requests(provider)) == seen
         if seen == 0:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from hub.database import transaction
 from hub.effects import Parked
 from hub.errors import OutcomeUnknown
-from hub.gate_views import Gate, NoSuchProvider, gates, limit, pause, resume, wake_behind_opened_gates
+from hub.gate_views import Gate, NoSuchProvider, gates, limit, pause, resume, set_breaker, wake_behind_opened_gates
 from hub.policies import BREAKER
 from hub.stock import reserve
 from hub.subject_rows import database_now
@@ -94,6 +94,14 @@ async def test_failures_among_many_successes_close_nothing(shop: Shop) -> None:
 async def fails_once(shop: Shop) -> None:
     await shop.sandbox.fault("stripe", "create payment", "status", status=500)
     await fails(shop)
+
+
+async def test_a_breaker_that_a_person_has_switched_off_closes_nothing(shop: Shop) -> None:
+    await set_breaker("stripe", on=False)
+
+    await outage(shop)
+
+    assert (await gate_of("stripe")).state == "open"
 
 
 async def test_of_those_who_come_when_the_time_is_over_one_is_a_probe_and_its_failure_closes_for_twice_as_long(shop: Shop) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 
@@ -22,7 +20,6 @@ from tests.contract.ledger_kit import (
     effect_of,
     ends_with,
     mail_effect,
-    open_shop,
     payment_effect,
     row_of,
     run,
@@ -32,12 +29,6 @@ from tests.contract.ledger_kit import (
 
 DAY = 86_400.0
 REFUSAL = {"error": {"type": "card_error", "code": "charge_disputed", "message": "The charge is disputed."}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def the_shop(tmp_path_factory: pytest.TempPathFactory, hub_database: str) -> AsyncIterator[Shop]:
-    async with open_shop(tmp_path_factory.mktemp("sandbox")) as shop:
-        yield shop
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.alter_column("provider_gates", "misconfigured_in_a_row", server_default=NONE)
     for column in (
         sa.Column("paused", sa.Text(), nullable=True),
+        sa.Column("breaks", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("probes", sa.Boolean(), server_default=NO, nullable=False),
         sa.Column("probing", sa.Boolean(), server_default=NO, nullable=False),
         sa.Column("closings", sa.Integer(), server_default=NONE, nullable=False),
