@@ -93,7 +93,7 @@ async def resume(provider: str) -> int:
 
 async def limit(provider: str, rate_per_second: float | None, burst: int = 1) -> None:
     """Call the provider at most so often, in bursts of at most so many; None: as often as there is need. Raises ``NoSuchProvider``."""
-    await _change(provider, rate_per_second=rate_per_second, burst=burst, free_at=None)
+    await _change(provider, rate_per_second=rate_per_second, burst=burst, free_at=None, passed_at=None)
 
 
 async def set_breaker(provider: str, *, on: bool) -> None:

@@ -69,8 +69,10 @@ async def pass_gate(
         gate.closed_until = now + timedelta(seconds=call_seconds)
         gate.probing = True
         return None
-    if gate.rate_per_second is None or (slot is not None and now < slot + timedelta(seconds=settings().send_window_seconds)):
+    if gate.rate_per_second is None:
         return None
+    if slot is not None and now < slot + timedelta(seconds=settings().send_window_seconds):
+        return _use_the_place(gate, gate.rate_per_second, slot, now)
     return _take_a_place(gate, gate.rate_per_second, now)
 
 
@@ -84,6 +86,16 @@ def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | S
         return Shut(wait + random.uniform(0, patience), f"{gate.provider} is limited to {rate:g} a second")  # noqa: S311 - not all at once
     gate.free_at = free_at + timedelta(seconds=1 / rate)
     return Slot(at, wait) if wait > 0 else None
+
+
+def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime) -> Slot | None:
+    """Let the call through that has waited for its turn; those who come late for theirs go one after the other, not all at once."""
+    apart = timedelta(seconds=1 / rate)
+    earliest = slot if gate.passed_at is None else gate.passed_at + apart
+    if earliest > now:
+        return Slot(slot, (earliest - now).total_seconds())
+    gate.passed_at = max(earliest, now - apart)  # a moment too late for one's turn is made up for, once
+    return None
 
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:

@@ -193,11 +193,10 @@ class ProviderGateRow(SQLModel, table=True):
     """
     Whether a provider may be called now, and how fast; ``hub/gates.py`` explains it.
 
-    Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``breaks``:
-    too many failures close it. ``probes``: the next call is a
-    probe, and ``probing``: it is under way; ``closings`` were in a row. ``calls`` and ``failures`` count since ``window_began_at``.
-    ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``. ``wakes``: whoever parked because of the
-    gate is to be woken.
+    Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``breaks``: too many failures
+    close it. ``probes``: the next call is a probe, and ``probing``: it is under way; ``closings`` were in a row. ``calls`` and ``failures``
+    count since ``window_began_at``. ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``; whoever
+    waited for one went through at ``passed_at``. ``wakes``: whoever parked because of the gate is to be woken.
     """
 
     __tablename__ = "provider_gates"
@@ -217,6 +216,7 @@ class ProviderGateRow(SQLModel, table=True):
     rate_per_second: float | None = None
     burst: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
     free_at: datetime | None = moment()
+    passed_at: datetime | None = moment()
     wakes: bool = flag()
 
 

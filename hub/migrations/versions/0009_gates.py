@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("rate_per_second", sa.Float(), nullable=True),
         sa.Column("burst", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("free_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("wakes", sa.Boolean(), server_default=NO, nullable=False),
     ):
         op.add_column("provider_gates", column)
