@@ -10,22 +10,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import exists, func
 from sqlmodel import col, select
 
 from hub.beginning import intend_once
 from hub.database import transaction
 from hub.effects import step_of
+from hub.facts import PaymentProcessing, PaymentWaits
 from hub.kinds import KINDS, Kind
 from hub.payments import CancelRequest
 from hub.settings import settings
 from hub.steps import OPEN_STATES
 from hub.subject_rows import as_it_is, database_now, take_up_again
-from hub.tables import EffectRow
+from hub.tables import EffectRow, FactRow
 
 if TYPE_CHECKING:
     from hub.effects import Effect
     from hub.subjects import Subject
+
+
+_WAITING = tuple(fact.model_fields["kind"].default for fact in (PaymentWaits, PaymentProcessing))
 
 
 async def owed_effects(subject: Subject) -> list[Effect]:
@@ -52,10 +56,24 @@ async def expire_payments() -> list[tuple[str, str]]:
 async def _expire_of(kind: Kind) -> list[str]:
     table = kind.row
     oldest = func.clock_timestamp() - timedelta(seconds=settings().payment_expires_seconds * settings().time_scale)
-    waiting = (kind.payment_waits, col(table.attention).is_(None), col(table.resume_at).is_(None), col(table.progressed_at) < oldest)
+    waiting = (kind.payment_waits, col(table.attention).is_(None), col(table.resume_at).is_(None))
+    for_long = exists().where(
+        col(FactRow.subject_kind) == kind.name,
+        col(FactRow.subject_id) == col(table.id),
+        col(FactRow.kind).in_(_WAITING),
+        col(FactRow.data)["attempt"].as_integer() == col(table.attempt),
+        col(FactRow.at) < oldest,
+    )
+    called_off = exists().where(
+        col(EffectRow.subject_kind) == kind.name,
+        col(EffectRow.subject_id) == col(table.id),
+        col(EffectRow.step).startswith("expire-payment."),
+        col(EffectRow.attempt) == col(table.attempt),
+    )
+    not_lately = ~called_off | (col(table.progressed_at) < oldest)  # one that could not be called off is looked at again as rarely
     async with transaction() as session:
         now = await database_now(session)
-        rows = list(await session.exec(select(table).where(*waiting).limit(200).with_for_update(skip_locked=True)))
+        rows = list(await session.exec(select(table).where(*waiting, for_long, not_lately).limit(200).with_for_update(skip_locked=True)))
         for row in rows:
             subject = await as_it_is(session, row)
             await intend_once(session, subject.effect(f"expire-payment.{row.attempt}", CancelRequest(payment_id=subject.payment_id)))

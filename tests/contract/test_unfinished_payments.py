@@ -13,7 +13,8 @@ from hub.database import transaction
 from hub.due import give_up_the_hopeless
 from hub.effects import Parked
 from hub.enrolling import enrol
-from hub.facts import PaymentWaits, ProfileCreated
+from hub.facts import MessageMoved, PaymentWaits, ProfileCreated
+from hub.message_facts import Delivery
 from hub.owed import expire_payments, owed_effects
 from hub.payments import NextAction
 from hub.signups import SignupRequest
@@ -42,9 +43,19 @@ async def waiting(kind: str, *, hours: float) -> tuple[str, str]:
         for fact in (ProfileCreated(profile_id="usr_1"), WAITS) if kind == "signup" else (WAITS,):
             await record(session, row, fact, source="run")
         row.resume_at = None
-    since = "clock_timestamp() - make_interval(secs => :seconds)"
-    await sql(f"UPDATE {TABLES[kind]} SET progressed_at = {since} WHERE id = :id", seconds=hours * 3600, id=subject_id)  # noqa: S608
+    await sql("UPDATE facts SET at = at - make_interval(secs => :seconds) WHERE subject_id = :id", seconds=hours * 3600, id=subject_id)
     return kind, subject_id
+
+
+async def test_news_that_say_nothing_about_the_payment_postpone_nothing() -> None:
+    subjects = [await waiting(kind, hours=25) for kind in TABLES]
+    async with transaction() as session:
+        for kind, subject_id in subjects:
+            row, _ = await locked(session, subject_id, kind)
+            opened = MessageMoved(step="mail", attempt=1, channel="mail", delivery=Delivery.OPENED)
+            assert await record(session, row, opened, source="webhook")
+
+    assert await expire_payments() == subjects
 
 
 async def test_after_a_day_they_are_called_off_once_by_the_next_run() -> None:

@@ -95,7 +95,7 @@ async def test_a_payment_that_nobody_finishes_is_called_off(hub: Hub) -> None:
     await hub.place("o-expired", paymentMethod=THREE_D_SECURE)
     await hub.until_status("o-expired", "awaiting_payment")
     async with hub.database() as database:
-        await database.execute("UPDATE orders SET progressed_at = progressed_at - interval '25 hours' WHERE id = 'o-expired'")
+        await database.execute("UPDATE facts SET at = at - interval '25 hours' WHERE subject_id = 'o-expired'")
 
     await hub.run({}, deployment="sweep/hub")
 

@@ -142,12 +142,14 @@ async def test_a_first_payment_that_nobody_finishes_is_called_off_and_one_that_w
     """Stripe's webhooks are lost meanwhile: what became of the payment is known only when it is called off."""
     await hub.sandbox.webhooks_misbehave("stripe", drop=1.0)
     try:
-        for signup_id in ("s-forgotten", "s-forgotten-strict", "s-finished"):
+        for signup_id in (names := ["s-forgotten", "s-forgotten-strict", "s-finished"]):
             await place(hub, signup_id, strict=signup_id == "s-forgotten-strict", initialPayment=THREE_D_SECURE)
             await until_signup(hub, signup_id, only_the_payment_is_open)
         async with hub.database() as database:
             await hub.sandbox.customer_approves(await database.fetchval("SELECT payment_id FROM signups WHERE id = 's-finished'"))
-            await database.execute("UPDATE signups SET progressed_at = progressed_at - interval '25 hours' WHERE payment = 'waits'")
+            await database.execute(
+                "UPDATE facts SET at = at - interval '25 hours' WHERE subject_id IN ('s-forgotten', 's-forgotten-strict', 's-finished')"
+            )
         await hub.run({}, deployment="sweep/hub")
 
         finished = await signup_at_rest(hub, "s-finished", "COMPLETE")
