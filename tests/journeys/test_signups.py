@@ -147,9 +147,7 @@ async def test_a_first_payment_that_nobody_finishes_is_called_off_and_one_that_w
             await until_signup(hub, signup_id, only_the_payment_is_open)
         async with hub.database() as database:
             await hub.sandbox.customer_approves(await database.fetchval("SELECT payment_id FROM signups WHERE id = 's-finished'"))
-            await database.execute(
-                "UPDATE facts SET at = at - interval '25 hours' WHERE subject_id IN ('s-forgotten', 's-forgotten-strict', 's-finished')"
-            )
+            await database.execute("UPDATE facts SET at = at - interval '25 hours' WHERE subject_id = any($1)", names)
         await hub.run({}, deployment="sweep/hub")
 
         finished = await signup_at_rest(hub, "s-finished", "COMPLETE")
