@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
@@ -15,6 +16,7 @@ from hub.gate_views import Gate, gates, set_breaker
 from hub.gate_views import limit as limit_gate
 from hub.gate_views import pause as pause_gate
 from hub.gate_views import resume as resume_gate
+from hub.policies import BREAKER, POLICIES
 
 providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.")
 
@@ -25,19 +27,24 @@ Burst = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 @providers.command(name="list")
 async def list_them(*, as_json: AsJson = False) -> None:
     """
-    List the providers: whether the gate is open, why not, and how many calls may go through.
+    List the providers: whether the gate is open, why not, and how many calls may go through; and the policies in force.
 
     Args:
         as_json: Print it as JSON.
     """
     found = await gates()
     if as_json:
-        print_json([gate.model_dump(mode="json") | {"state": gate.state} for gate in found])
+        listed = [gate.model_dump(mode="json") | {"state": gate.state} for gate in found]
+        print_json({"providers": listed, "policies": [asdict(policy) for policy in POLICIES], "breaker": asdict(BREAKER)})
         return
     table = Table("provider", "gate", "why", "until", "failed lately", "limit")
     for gate in found:
         table.add_row(gate.provider, gate.state, gate.paused or gate.reason or "", *_numbers(gate))
-    Console().print(table)
+    patience = Table("policy", "budget", "attempts", "first wait", "then", "longest wait")
+    for policy in POLICIES:
+        waits = (f"{policy.first_wait_seconds:g} s", f"x {policy.factor:g}", f"{policy.longest_wait_seconds:g} s")
+        patience.add_row(policy.name, f"{policy.budget_seconds:g} s", str(policy.attempts), *waits)
+    Console().print(table, patience)
 
 
 def _numbers(gate: Gate) -> tuple[str, str, str]:

@@ -1,11 +1,14 @@
-"""How often we ask again, and for how long: one table. All durations scale by ``HUB_TIME_SCALE``."""
+"""How often we ask again, and for how long: one table. ``HUB_POLICIES`` changes it, ``HUB_TIME_SCALE`` scales all durations."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from hub.settings import settings
+
+if TYPE_CHECKING:
+    from hub.settings import PolicyChanges
 
 JITTER = 0.3
 
@@ -40,23 +43,6 @@ class Policy:
         }
 
 
-EXTERNAL = Policy("external APIs", budget_seconds=300, attempts=5, first_wait_seconds=2, factor=2, longest_wait_seconds=60)
-PAYMENT = Policy("payment", budget_seconds=600, attempts=2, first_wait_seconds=2, factor=2, longest_wait_seconds=60)
-INTERNAL = Policy("internal (database)", budget_seconds=120, attempts=3, first_wait_seconds=1, factor=1.5, longest_wait_seconds=30)
-NOTIFICATION = Policy("notifications", budget_seconds=120, attempts=5, first_wait_seconds=1, factor=2, longest_wait_seconds=30)
-RESTART = Policy("failed runs", budget_seconds=86_400, attempts=8, first_wait_seconds=60, factor=2, longest_wait_seconds=3600)
-NOTICE = Policy("notices", budget_seconds=86_400, attempts=10, first_wait_seconds=5, factor=2, longest_wait_seconds=600)
-
-EARLY_AT_MOST_SECONDS = 86_400.0
-"""So long a notice waits for the subject that it is about; scaled."""
-
-KEY_LIFE_SECONDS = 23 * 3600.0
-"""How long Stripe surely knows an idempotency key (it says 24 h): https://docs.stripe.com/api/idempotent_requests"""
-
-OPEN_AT_MOST_SECONDS = 86_400.0
-"""After this long without an answer a person has to look."""
-
-
 @dataclass(frozen=True)
 class Breaker:
     """
@@ -73,7 +59,41 @@ class Breaker:
     longest_seconds: float
 
 
-BREAKER = Breaker(window_seconds=60, least_calls=10, share=0.5, closed_seconds=30, longest_seconds=300)
+_CHANGES = settings().policies
+
+
+def _policy(name: str, changes: PolicyChanges, **numbers: float) -> Policy:
+    return replace(Policy(name, **numbers), **changes.model_dump(exclude_none=True))  # type: ignore[arg-type] # attempts are whole
+
+
+EXTERNAL = _policy(
+    "external APIs", _CHANGES.external, budget_seconds=300, attempts=5, first_wait_seconds=2, factor=2, longest_wait_seconds=60
+)
+PAYMENT = _policy("payment", _CHANGES.payment, budget_seconds=600, attempts=2, first_wait_seconds=2, factor=2, longest_wait_seconds=60)
+INTERNAL = _policy(
+    "internal (database)", _CHANGES.internal, budget_seconds=120, attempts=3, first_wait_seconds=1, factor=1.5, longest_wait_seconds=30
+)
+NOTIFICATION = _policy(
+    "notifications", _CHANGES.notification, budget_seconds=120, attempts=5, first_wait_seconds=1, factor=2, longest_wait_seconds=30
+)
+RESTART = _policy(
+    "failed runs", _CHANGES.restart, budget_seconds=86_400, attempts=8, first_wait_seconds=60, factor=2, longest_wait_seconds=3600
+)
+NOTICE = _policy("notices", _CHANGES.notice, budget_seconds=86_400, attempts=10, first_wait_seconds=5, factor=2, longest_wait_seconds=600)
+
+EARLY_AT_MOST_SECONDS = 86_400.0
+"""So long a notice waits for the subject that it is about; scaled."""
+
+KEY_LIFE_SECONDS = 23 * 3600.0
+"""How long Stripe surely knows an idempotency key (it says 24 h): https://docs.stripe.com/api/idempotent_requests"""
+
+OPEN_AT_MOST_SECONDS = 86_400.0
+"""After this long without an answer a person has to look."""
+
+BREAKER = replace(
+    Breaker(window_seconds=60, least_calls=10, share=0.5, closed_seconds=30, longest_seconds=300),
+    **_CHANGES.breaker.model_dump(exclude_none=True),
+)
 
 LOOK_WHETHER_PAUSED_SECONDS = 300.0
 """A subject that meets a paused provider looks again after so long (scaled); resuming wakes it earlier."""
@@ -81,3 +101,6 @@ LOOK_WHETHER_PAUSED_SECONDS = 300.0
 CLOSES_AFTER_MISCONFIGURED = 3
 GATE_CLOSED_SECONDS = 300.0
 """A provider's gate closes after this many misconfigured answers in a row, for this long (scaled)."""
+
+POLICIES = (PAYMENT, EXTERNAL, NOTIFICATION, INTERNAL, RESTART, NOTICE)
+"""All of them, in the order in which people ask for them."""

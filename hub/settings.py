@@ -12,12 +12,50 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hub.parcels import Address, ParcelSize
 
 STACK_FILE = "stack.json"
+
+
+class PolicyChanges(BaseModel):
+    """What is different about a policy of ``hub.policies``; seconds, before they are scaled."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budget_seconds: float | None = Field(default=None, gt=0)
+    attempts: int | None = Field(default=None, ge=1, le=50)
+    first_wait_seconds: float | None = Field(default=None, gt=0)
+    factor: float | None = Field(default=None, ge=1)
+    longest_wait_seconds: float | None = Field(default=None, gt=0)
+
+
+class BreakerChanges(BaseModel):
+    """What is different about the circuit breaker of ``hub.policies``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window_seconds: float | None = Field(default=None, gt=0)
+    least_calls: int | None = Field(default=None, ge=1)
+    share: float | None = Field(default=None, gt=0, le=1)
+    closed_seconds: float | None = Field(default=None, gt=0)
+    longest_seconds: float | None = Field(default=None, gt=0)
+
+
+class Policies(BaseModel):
+    """What is different from the table in ``hub.policies``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    external: PolicyChanges = PolicyChanges()
+    payment: PolicyChanges = PolicyChanges()
+    internal: PolicyChanges = PolicyChanges()
+    notification: PolicyChanges = PolicyChanges()
+    restart: PolicyChanges = PolicyChanges()
+    notice: PolicyChanges = PolicyChanges()
+    breaker: BreakerChanges = BreakerChanges()
 
 
 class Settings(BaseSettings):
@@ -41,6 +79,9 @@ class Settings(BaseSettings):
     sandbox_url: str = Field(default="http://127.0.0.1:8700", description="Where the rehearsal providers listen.")
     gateway_key: SecretStr | None = Field(default=None, description="Bearer key that the `hub` command uses at the gateway.")
     time_scale: float = Field(default=1, gt=0, le=100, description="All policy durations times this; below 1 for tests and demos.")
+    policies: Policies = Field(
+        default=Policies(), description='What is different from the table of policies, as JSON, e.g. {"payment": {"attempts": 3}}.'
+    )
     lease_seconds: float = Field(default=15, ge=1, description="How long a run holds a subject without renewing.")
     in_hand_seconds: float = Field(default=10, ge=0, description="How long a second run waits for the first one's result.")
     send_window_seconds: float = Field(default=2, gt=0, description="From the commit of an attempt to the last moment for its first byte.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -44,3 +47,25 @@ def test_the_policies_are_those_of_the_design(policy: Policy, numbers: tuple[flo
 )
 def test_no_wait_is_longer_than_its_cap(policy: Policy, cap: float, scale: float) -> None:
     assert [policy.wait_seconds(after) for after in (20, 500)] == [cap, cap]
+
+
+def a_process_with(policies: str, expression: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, because the table is made when it is first read."""
+    program = f"from hub.policies import BREAKER, EXTERNAL, PAYMENT; print({expression})"
+    environment = {**os.environ, "HUB_POLICIES": policies}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_a_setting_changes_what_it_names_and_nothing_else() -> None:
+    changes = '{"payment": {"attempts": 3, "budget_seconds": 30}, "breaker": {"least_calls": 20}}'
+    process = a_process_with(changes, "PAYMENT.attempts, PAYMENT.budget_seconds, PAYMENT.factor, EXTERNAL.attempts, BREAKER.least_calls")
+
+    assert process.stdout == "3 30.0 2 5 20\n"
+
+
+@pytest.mark.parametrize("wrong", ['{"paiment": {}}', '{"payment": {"attempts": 0}}', '{"breaker": {"share": 2}}', "three"])
+def test_a_policy_that_makes_no_sense_is_named_at_the_start(wrong: str) -> None:
+    process = a_process_with(wrong, "PAYMENT")
+
+    assert process.returncode == 1
+    assert "policies" in process.stderr
