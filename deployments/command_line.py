@@ -15,6 +15,7 @@ from cyclopts import App
 _app = App(name="hub", help="Orders and sign-ups across Stripe, SendGrid, Shippo, Slack and others, exactly once, on Prefect.")
 _app.command("deployments.up_command:up", name="up", help="Start everything on this machine, and stay until Ctrl-C.")
 _app.command("deployments.doctor:doctor", name="doctor", help="Check everything, and say what to do about what is wrong.")
+_app.command("deployments.guarantees:guarantees", name="guarantees", help="What is promised, where it is enforced, and the residue.")
 _app.command("deployments.demo:demo", name="demo", help="Run real orders through the whole stack, show what happened, stop.")
 _app.command("deployments.order_commands:order", name="order", help="One order: place, show, explain, retry, resolve.")
 _app.command("deployments.order_commands:orders", name="orders", help="All orders.")

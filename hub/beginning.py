@@ -17,6 +17,7 @@ from hub.errors import NobodyKnows, Refused
 from hub.gates import Shut, is_free, pass_gate
 from hub.intending import intend, intend_first_call
 from hub.kinds import kind_of
+from hub.lost_answers import WhenLost, when_lost
 from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
@@ -207,7 +208,8 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     """Decide about calls whose outcome nobody knows; None means that asking (again) is right."""
     terms, now = case.terms, case.now
     age = (now - calls[0].started_at).total_seconds()
-    if case.effect.what.harmless or (terms.keeps_keys and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
+    way = when_lost(case.effect.what, terms)
+    if way is WhenLost.REPEATED or (way is WhenLost.SAME_KEY and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
     open_too_long = age > OPEN_AT_MOST_SECONDS
     if open_too_long and not terms.can_be_asked:
