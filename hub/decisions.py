@@ -48,8 +48,12 @@ async def begin_undo(order: Order, because: str) -> Effect:
 
 async def finish_undo(order: Order) -> None:
     """Commit that everything is undone."""
+    mine = (col(FactRow.subject_kind) == order.kind, col(FactRow.subject_id) == order.id)
+    begun = select(col(FactRow.data)["because"].as_string()).where(*mine, col(FactRow.kind) == UndoBegun.model_fields["kind"].default)
     async with transaction() as session:
-        await record(session, await hold(session, order), UndoFinished(), source="run")
+        row = await hold(session, order)
+        because = (await session.exec(begun)).one()
+        await record(session, row, UndoFinished(because=because), source="run")
 
 
 async def announce(order: Order, missed: tuple[str, ...]) -> None:

@@ -130,11 +130,12 @@ class UndoBegun(Frozen):
 
 
 class UndoFinished(Frozen):
-    """Everything that was done for the order is undone."""
+    """Everything that was done for the order is undone; ``because`` is why that was begun."""
 
     told_apart_by: ClassVar = ()
 
     kind: Literal["undone"] = "undone"
+    because: str = ""
 
 
 class AttentionNeeded(Frozen):

@@ -147,7 +147,7 @@ def _message(row: OrderRow, fact: Fact) -> tuple[tuple[Status, ...], str]:  # no
         case UndoBegun():
             return tuple(Status), f"being undone: {fact.because}"
         case UndoFinished():
-            return tuple(Status), row.message.replace("being undone", "undone", 1)
+            return tuple(Status), f"undone: {fact.because}"
         case _:
             return (), ""
 

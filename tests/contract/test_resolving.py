@@ -7,8 +7,8 @@ import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask
-from hub.decisions import begin_undo
-from hub.effects import LeaseLost
+from hub.decisions import begin_undo, finish_undo
+from hub.effects import LeaseLost, Parked
 from hub.errors import OutcomeUnknown, Refused
 from hub.facets import PaymentFacet, Status
 from hub.resolving import NothingToResolve, resolve
@@ -117,3 +117,19 @@ async def test_there_is_nothing_to_say_about_what_is_known_or_under_way_or_was_n
         await resolve("order", order.id, "payment", happened=False, reference=None, by="ada")
     with pytest.raises(NothingToResolve, match="there is no such step; there are payment"):
         await resolve("order", order.id, "mail", happened=True, reference=None, by="ada")
+
+
+async def test_an_order_that_waited_while_it_was_undone_says_in_the_end_why_it_was(shop: Shop) -> None:
+    with ends_with(Parked):
+        async with run_of_a_new_order() as order:
+            await shop.until_paid(order)
+            await shop.sandbox.fault("stripe", "refund payment", "conflict")
+            await shop.refund(await begin_undo(order, "nobody ships it"))
+    assert "waits: " in (await row_of(order.id)).message
+
+    async with run(order.id) as again:
+        await shop.refund(await begin_undo(again, "taken up again"))
+        await finish_undo(again)
+
+    row = await row_of(order.id)
+    assert (row.status, row.message) == (Status.REFUNDED, "undone: nobody ships it")

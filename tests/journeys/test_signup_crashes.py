@@ -84,8 +84,12 @@ async def busy_at_first(hub: Hub, provider: str, operation: str, signup_id: str,
 
 
 async def killed_at(hub: Hub, moments: Mapping[str, Moment], **changes: object) -> None:
-    """Place the sign-ups, kill the worker when each has come to its moment and nothing is on its way to a provider, and sweep."""
-    async with held_at(hub, *moments.values()) as all_wait, hub.database() as database:
+    """
+    Place the sign-ups, kill the worker when each has come to its moment and nothing is on its way to a provider, and sweep.
+
+    No sweep before that: it would wait for a row that is held, with a connection that somebody on the way to their moment needs.
+    """
+    async with hub.paused("sweep/hub"), held_at(hub, *moments.values()) as all_wait, hub.database() as database:
         for signup_id in moments:
             await place(hub, signup_id, **changes)
 

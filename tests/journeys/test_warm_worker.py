@@ -138,7 +138,7 @@ async def test_a_queue_with_one_place_runs_one_at_a_time(pool: Pool) -> None:
     runs = [await pool.start("rest", queue="narrow", seconds=0.5) for _ in range(3)]
 
     spans = sorted([span(await pool.until_state(run_id, "Completed")) for run_id in runs])
-    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans)), spans
 
 
 async def test_a_synchronous_flow_runs_beside_the_others(pool: Pool) -> None:
