@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 BATCH = 100
 SOONEST_LOOK_SECONDS, LATEST_LOOK_SECONDS = 1.0, 600.0
 """An early notice is looked at again after as long as it has waited, within these; the trigger usually comes first."""
+BUSY_SECONDS = 0.2
+"""A notice whose subject somebody else has locked is looked at again after so long."""
 TRACKING = "tracking:"
 
 
@@ -112,12 +114,18 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
         else:
             meant.append((row, news))
     addresses = await _addresses(session, hub_id, [news for _, news in meant])
-    subjects = await _lock(session, {_subject_of(address) for address in addresses.values() if _is_ours(address, hub_id)})
+    wanted = {_subject_of(address) for address in addresses.values() if _is_ours(address, hub_id)}
+    subjects = await _lock(session, wanted)
+    busy = await _known(session, wanted - subjects.keys())
     effects = await _effects(session, {address.effect_key for address in addresses.values() if address.step is not None})
+    put_off = set[int]()
     for row, news in sorted(meant, key=lambda pair: pair[0].id):
         address = addresses.get(news.about)
         if address is not None and not address.belongs_to(hub_id):
             _end(row, NoticeState.NOT_FOR_US, "another hub shares this account", now)
+        elif address is not None and _subject_of(address) in busy:
+            row.next_at = now + timedelta(seconds=BUSY_SECONDS)
+            put_off.add(row.id)
         elif address is None or (subject := subjects.get(_subject_of(address))) is None:
             _is_early(row, news.about if address is None else address, now)
         else:
@@ -129,7 +137,7 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
                 _end(row, NoticeState.QUARANTINED, str(contradiction), now)
             if subject.resume_at is not None:
                 handled.due.add((address.subject_kind, subject.id))
-    handled.by_state.update(row.state for row in rows)
+    handled.by_state.update(row.state for row in rows if row.id not in put_off)
     return handled
 
 
@@ -204,13 +212,22 @@ async def _addresses(session: AsyncSession, hub_id: UUID, news: Sequence[News]) 
 
 
 async def _lock(session: AsyncSession, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-    """Lock the subjects, always in the same order, so that two who handle at once never wait for each other in a ring."""
+    """Lock the subjects that nobody else has locked: whoever stands still with one of them must not hold up the others."""
     locked: dict[tuple[str, str], Any] = {}
     for name, kind in sorted(KINDS.items()):
         if ids := {subject_id for of_kind, subject_id in wanted if of_kind == name}:
-            rows = select(kind.row).where(col(kind.row.id).in_(ids)).order_by(col(kind.row.id)).with_for_update()
+            rows = select(kind.row).where(col(kind.row.id).in_(ids)).with_for_update(skip_locked=True)
             locked |= {(name, row.id): row for row in await session.exec(rows)}
     return locked
+
+
+async def _known(session: AsyncSession, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return which of these subjects there are."""
+    known: set[tuple[str, str]] = set()
+    for name, kind in KINDS.items():
+        if ids := {subject_id for of_kind, subject_id in wanted if of_kind == name}:
+            known |= {(name, found) for found in await session.exec(select(col(kind.row.id)).where(col(kind.row.id).in_(ids)))}
+    return known
 
 
 async def _effects(session: AsyncSession, keys: set[str]) -> dict[str, EffectRow]:

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask
+from hub.database import transaction
 from hub.decisions import announce
 from hub.due import due_subjects
 from hub.effects import LeaseLost
@@ -21,6 +22,7 @@ from hub.intake import place, raise_attempt
 from hub.notice_views import NothingToReplay, replay_notice
 from hub.owed import owed_effects
 from hub.stock import release, reserve
+from hub.subject_rows import locked
 from tests.contract.ledger_kit import (
     Shop,
     an_order,
@@ -36,6 +38,7 @@ from tests.contract.ledger_kit import (
     run,
     run_of_a_new_order,
     sql,
+    until,
 )
 from tests.contract.notice_kit import carrier_told, handled, mail_told, notice_of, payment_told, told, warehouse_told
 
@@ -82,10 +85,12 @@ async def test_the_same_news_told_twice_and_by_two_who_handle_at_once_is_one_fac
     notices = [payment_told("succeeded", order, payment.payment_id) for _ in range(40)]
     await keep(notices)
 
-    await asyncio.gather(*(handle_some(10) for _ in range(4)))
+    async def all_handled() -> bool:
+        await asyncio.gather(*(handle_some(10) for _ in range(4)))
+        return {(await notice_of(notice)).state for notice in notices} == {"handled"}
 
+    await until(all_handled)
     assert [fact.kind for fact in await facts_of(order.id)].count("payment settled") == 1
-    assert {(await notice_of(notice)).state for notice in notices} == {"handled"}
 
 
 async def test_what_a_run_was_told_on_the_way_and_saw_to_itself_leaves_nothing_over(shop: Shop) -> None:
@@ -118,6 +123,20 @@ async def test_what_a_run_was_told_on_the_way_and_does_not_see_to_is_due_when_it
     for order_id in orders:
         assert (await row_of(order_id)).resume_at is not None
     assert {due.id for due in await due_subjects()} >= set(orders)
+
+
+async def test_whoever_stands_still_with_one_order_holds_up_no_news_of_another(shop: Shop) -> None:
+    held, free = await placed(), await placed()
+    async with transaction() as session:
+        await locked(session, held)
+        assert (await asyncio.wait_for(handled(warehouse_told("packed", held), warehouse_told("packed", free)), 5)).by_state == {
+            "handled": 1
+        }
+    assert (await row_of(free)).parcel == "packed"
+
+    await sql("UPDATE notices SET next_at = clock_timestamp() WHERE next_at IS NOT NULL")
+    assert (await handled()).by_state == {"handled": 1}
+    assert (await row_of(held)).parcel == "packed"
 
 
 async def test_an_amount_that_differs_from_the_ledger_is_quarantined_and_a_person_is_called(shop: Shop) -> None:

@@ -87,19 +87,23 @@ async def killed_at(hub: Hub, moments: Mapping[str, Moment], **changes: object) 
     """
     Place the sign-ups, kill the worker when each has come to its moment and nothing is on its way to a provider, and sweep.
 
-    No sweep before that: it would wait for a row that is held, with a connection that somebody on the way to their moment needs.
+    Half of them at a time, and no sweep before that: who is held has a connection, and so has everybody who waits for their row; somebody
+    on the way to their moment needs one, too.
     """
-    async with hub.paused("sweep/hub"), held_at(hub, *moments.values()) as all_wait, hub.database() as database:
-        for signup_id in moments:
-            await place(hub, signup_id, **changes)
+    names = list(moments)
+    for some in (names[::2], names[1::2]):
+        held = held_at(hub, *(moments[signup_id] for signup_id in some))
+        async with hub.paused("sweep/hub"), held as all_wait, hub.database() as database:
+            for signup_id in some:
+                await place(hub, signup_id, **changes)
 
-        async def still() -> bool:
-            calls = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND split_part(effect_key, ':', 2) = ANY($1)"
-            return await all_wait() and await database.fetchval(calls, list(moments)) == 0
+            async def still(some: list[str] = some) -> bool:
+                calls = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND split_part(effect_key, ':', 2) = ANY($1)"
+                return await all_wait() and await database.fetchval(calls, some) == 0
 
-        await until(still, seconds=60, what=lambda: "every sign-up to come to its moment")
-        await hub.kill_workers()
-    await hub.run({}, deployment="sweep/hub")
+            await until(still, seconds=60, what=lambda: "every sign-up to come to its moment")
+            await hub.kill_workers()
+        await hub.run({}, deployment="sweep/hub")
 
 
 async def recorded(hub: Hub, signup_id: str) -> tuple[str, Counter[str]]:
