@@ -52,7 +52,7 @@ async def finish_undo(order: Order) -> None:
     begun = select(col(FactRow.data)["because"].as_string()).where(*mine, col(FactRow.kind) == UndoBegun.model_fields["kind"].default)
     async with transaction() as session:
         row = await hold(session, order)
-        because = (await session.exec(begun)).one()
+        because = (await session.exec(begun)).first() or ""
         await record(session, row, UndoFinished(because=because), source="run")
 
 

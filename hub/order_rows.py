@@ -147,7 +147,7 @@ def _message(row: OrderRow, fact: Fact) -> tuple[tuple[Status, ...], str]:  # no
         case UndoBegun():
             return tuple(Status), f"being undone: {fact.because}"
         case UndoFinished():
-            return tuple(Status), f"undone: {fact.because}"
+            return tuple(Status), f"undone: {fact.because}" if fact.because else "undone"
         case _:
             return (), ""
 
