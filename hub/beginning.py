@@ -99,10 +99,6 @@ class _Case:
     gate: ProviderGateRow | None
     now: datetime
 
-    @property
-    def provider_key(self) -> str:
-        return f"{self.effect.hub_id}:{self.effect.key}"
-
 
 async def _decide(
     session: AsyncSession, effect: Effect, terms: Terms, slot: datetime | None, *, may_ask: bool
@@ -124,7 +120,7 @@ async def _decide(
     settles_at = send_by + timedelta(seconds=terms.timeout_seconds + terms.late_seconds)
     if row is None and is_free(gate, now):
         first = await intend_first_call(session, effect, now, send_by, settles_at)
-        return Ask(first, effect.request.model_dump(mode="json"), case.provider_key)
+        return Ask(first, effect.request.model_dump(mode="json"), f"{effect.hub_id}:{effect.key}")
     row = row or await intend(session, effect, now)
     calls = await _open_calls(session, row)
     if calls and (decided := await _about_open_calls(session, case, row, calls)) is not None:

@@ -24,7 +24,9 @@ from hub.tables import ProviderGateRow
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlmodel.ext.asyncio.session import AsyncSession
+    from sqlmodel.sql.expression import SelectOfScalar
 
+_FRESH = {"populate_existing": True}
 HAS_NEWS_FOR_THE_GATE: ColumnElement[bool] = or_(
     col(ProviderGateRow.misconfigured_in_a_row) > 0, col(ProviderGateRow.window_began_at).is_not(None), col(ProviderGateRow.probes)
 )
@@ -56,11 +58,11 @@ async def pass_gate(
     session: AsyncSession, provider: str, now: datetime, *, slot: datetime | None, call_seconds: float
 ) -> Shut | Slot | None:
     """
-    Let a call through (None), or say why not, or when. The gate's row stays locked until the transaction ends.
+    Let a call through (None), or say why not, or when, as the gate that is there has it. Its row stays locked until the transaction ends.
 
     ``slot`` is the place that the call was given before; ``call_seconds`` is how long a probe may take at most.
     """
-    gate = await _locked(session, provider)
+    gate = (await session.exec(_row_of(provider), execution_options=_FRESH)).one()
     if gate.paused is not None:
         return Shut(LOOK_WHETHER_PAUSED_SECONDS * settings().time_scale, f"{provider} is paused: {gate.paused}")
     if gate.closed_until is not None and gate.closed_until > now:
@@ -100,8 +102,7 @@ def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: date
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:
     """Note that the provider did what we asked, or said no: a probe that succeeds opens the gate, and nothing is wrong with our key."""
-    shaky = select(ProviderGateRow).where(col(ProviderGateRow.provider) == provider, HAS_NEWS_FOR_THE_GATE).with_for_update()
-    gate = (await session.exec(shaky, execution_options={"populate_existing": True})).one_or_none()
+    gate = (await session.exec(_row_of(provider).where(HAS_NEWS_FOR_THE_GATE), execution_options=_FRESH)).one_or_none()
     if gate is None:
         return
     gate.misconfigured_in_a_row = 0
@@ -168,5 +169,8 @@ async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, r
 async def _locked(session: AsyncSession, provider: str) -> ProviderGateRow:
     """Lock the provider's row, which is made when it is first needed; two that need it at once make one."""
     await session.exec(insert(ProviderGateRow).values(provider=provider).on_conflict_do_nothing())
-    row = select(ProviderGateRow).where(col(ProviderGateRow.provider) == provider).with_for_update()
-    return (await session.exec(row, execution_options={"populate_existing": True})).one()
+    return (await session.exec(_row_of(provider), execution_options=_FRESH)).one()
+
+
+def _row_of(provider: str) -> SelectOfScalar[ProviderGateRow]:
+    return select(ProviderGateRow).where(col(ProviderGateRow.provider) == provider).with_for_update()

@@ -63,7 +63,7 @@ _CHANGES = settings().policies
 
 
 def _policy(name: str, changes: PolicyChanges, **numbers: float) -> Policy:
-    return replace(Policy(name, **numbers), **changes.model_dump(exclude_none=True))  # type: ignore[arg-type] # attempts are whole
+    return Policy(name, **numbers | changes.model_dump(exclude_none=True))
 
 
 EXTERNAL = _policy(
