@@ -17,7 +17,6 @@ from hub.subject_rows import database_now
 from tests.contract.ledger_kit import (
     Shop,
     attempts_of,
-    clean,
     ends_with,
     outcomes_of,
     payment_effect,
@@ -30,9 +29,9 @@ from tests.contract.ledger_kit import (
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
+async def shop(shop: Shop) -> Shop:
     await sql("TRUNCATE orders, effects, attempts, facts, runs CASCADE")
-    return await clean(the_shop)
+    return shop
 
 
 async def gate_of(provider: str) -> Gate:

@@ -10,14 +10,14 @@ from hub.exchange import Exchange
 from hub.facets import Status
 from hub.settling import settle
 from hub.stock import reserve
-from tests.contract.ledger_kit import Shop, clean, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql
+from tests.contract.ledger_kit import Shop, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql
 from tests.contract.notice_kit import handled, mail_told, payment_told
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
+async def shop(shop: Shop) -> Shop:
     await sql("DELETE FROM notices")
-    return await clean(the_shop)
+    return shop
 
 
 async def test_a_payment_that_has_failed_does_not_wait_again_because_the_answer_to_its_call_comes_late(shop: Shop) -> None:

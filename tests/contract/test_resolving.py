@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import pytest_asyncio
 
 from hub.beginning import begin
 from hub.begun import Ask
@@ -16,7 +15,6 @@ from hub.stock import reserve
 from hub.story import story_of
 from tests.contract.ledger_kit import (
     Shop,
-    clean,
     effect_of,
     ends_with,
     mail_effect,
@@ -29,11 +27,6 @@ from tests.contract.ledger_kit import (
 
 DAY = 86_400.0
 REFUSAL = {"error": {"type": "card_error", "code": "charge_disputed", "message": "The charge is disputed."}}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(the_shop: Shop) -> Shop:
-    return await clean(the_shop)
 
 
 async def mail_of_which_nobody_knows(shop: Shop) -> str:
