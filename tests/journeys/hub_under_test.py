@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ import psutil
 
 from deployments import roles, secret_files
 from deployments.examples import EXAMPLE_ORDER
+from deployments.layout import PROJECT
 from deployments.processes import alive, gone_within, marked
 from deployments.stack import Stack, local_stack
 from hub.gate_views import PROVIDERS
@@ -139,6 +141,20 @@ class Hub:
     async def seen(self, order_id: str) -> Counter[str]:
         """What the providers did for the order."""
         return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await self.sandbox.effects(subject=order_id))
+
+    async def command(self, program: str, *arguments: str) -> str:
+        """Run a command as a person would who has the stack's addresses, and return what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).parent / program,
+            *arguments,
+            env=self.stack.environment | {"COLUMNS": "200"},
+            cwd=PROJECT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 90)
+        assert process.returncode == 0, err.decode()
+        return out.decode()
 
     def key(self, provider: str) -> str:
         return secret_files.rehearsal_keys(self.stack.home)[provider]

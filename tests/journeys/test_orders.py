@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from deployments.layout import PROJECT
 from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order
 
 pytestmark = pytest.mark.timeout(240)
@@ -30,14 +27,14 @@ async def test_every_door_leads_to_the_same_order(hub: Hub) -> None:
     await hub.place("o-doors")
     by_api, by_command = await asyncio.gather(
         hub.run({"order_id": "o-api", "order": an_order()}),
-        command(hub, "prefect", "deployment", "run", "process-order/hub", "--param", 'order_id="o-doors"', "--watch"),
+        hub.command("prefect", "deployment", "run", "process-order/hub", "--param", 'order_id="o-doors"', "--watch"),
     )
-    shown = await command(hub, "hub", "order", "show", "o-doors", "--json")
+    shown = await hub.command("hub", "order", "show", "o-doors", "--json")
 
     assert by_api["state"]["name"] == "Confirmed"
     assert "Confirmed" in by_command or "Completed" in by_command or "InHand" in by_command
     order = await hub.until_status("o-doors", "confirmed")
-    assert order["trackingNumber"] in await command(hub, "hub", "order", "show", "o-doors", "--json")
+    assert order["trackingNumber"] in await hub.command("hub", "order", "show", "o-doors", "--json")
     assert '"orderId": "o-doors"' in shown
     assert await hub.seen("o-doors") == CONFIRMED
     assert await hub.seen("o-api") == CONFIRMED
@@ -84,17 +81,17 @@ async def test_a_declined_card_stops_before_the_label_and_another_card_is_a_new_
 
 
 async def test_a_refused_label_gives_the_money_and_the_goods_back(hub: Hub) -> None:
-    await command(hub, "hub", "stock", "set", "prod-returned", "5")
+    await hub.command("hub", "stock", "set", "prod-returned", "5")
     goods = [{"productId": "prod-returned", "quantity": 2, "price": 2500}]
     await hub.place("o-no-label", items=goods, shipping={**an_order()["shipping"], "zip": "00000"})
 
     await hub.until_status("o-no-label", "refunded")
     assert await hub.seen("o-no-label") == Counter({"stripe.charge": 1, "stripe.refund": 1, "sendgrid.mail": 1, "slack.message": 1})
-    assert "prod-returned: 5 on the shelf" in await command(hub, "hub", "stock", "list")
+    assert "prod-returned: 5 on the shelf" in await hub.command("hub", "stock", "list")
 
 
 async def test_missing_goods_are_noticed_before_any_charge(hub: Hub) -> None:
-    await command(hub, "hub", "stock", "set", "prod-rare", "1")
+    await hub.command("hub", "stock", "set", "prod-rare", "1")
     await hub.place("o-short", items=[{"productId": "prod-rare", "quantity": 2, "price": 100}])
 
     order = await hub.until_status("o-short", "out_of_stock")
@@ -174,18 +171,3 @@ async def test_prefect_refuses_a_card_number_before_it_is_stored_anywhere(hub: H
     assert answer.status_code == 409
     assert "order.paymentMethod" in answer.text
     assert (await hub.gateway.get("/orders/o-card")).status_code == 404
-
-
-async def command(hub: Hub, program: str, *arguments: str) -> str:
-    """Run a command as a person would who has the stack's addresses, and return what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).parent / program,
-        *arguments,
-        env=hub.stack.environment | {"COLUMNS": "200"},
-        cwd=PROJECT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 90)
-    assert process.returncode == 0, err.decode()
-    return out.decode()

@@ -15,6 +15,8 @@ COLUMNS = ("status", "payment", "parcel", "stock", "hold", "dispute", "refunded"
 PRESENT = ("payment_id", "charge_id", "tracking_number", "attention", "next_action", "resume_at")
 NOTHING = (None, "null")
 """How a column says that there is nothing; a JSON column has two ways."""
+FACTS = "SELECT subject_id, kind, identity FROM facts WHERE subject_id = ANY($1) AND kind <> 'told by hand'"
+"""All but what the person on call said after a kill: it leads to what would have happened without both."""
 IDS = re.compile(r"(?:storm|calm)-\d{4}|(?:pi|ch|re|du|py|req)_\w+|\b[0-9a-f]{32}\b|\b9\d{15,}\b")
 
 
@@ -42,7 +44,7 @@ async def accounts_of(hub: Hub, database: asyncpg.Connection, order_ids: list[st
             note(row["id"], f"order {name}: {row[name]}")
         for name in PRESENT:
             note(row["id"], f"order {name}: {'none' if row[name] in NOTHING else 'there'}")
-    for row in await database.fetch("SELECT subject_id, kind, identity FROM facts WHERE subject_id = ANY($1)", order_ids):
+    for row in await database.fetch(FACTS, order_ids):
         told_apart = "" if row["kind"] == "needs attention" else row["identity"]  # by its epoch, which counts news
         note(row["subject_id"], f"fact {row['kind']} {told_apart}")
     for row in await database.fetch("SELECT * FROM effects WHERE subject_id = ANY($1)", order_ids):

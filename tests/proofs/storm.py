@@ -23,6 +23,7 @@ from tests.proofs.killing import Kill, kill_in_turn
 from tests.proofs.letters import Letter, Post, carrier_to
 from tests.proofs.lives import NOTICES, Life, Surroundings
 from tests.proofs.natures import NATURES
+from tests.proofs.on_call import on_call
 from tests.proofs.storm_document import written
 from tests.proofs.unfinished import unfinished
 from tests.proofs.watching import Watch
@@ -79,7 +80,10 @@ async def storm(plan: Plan) -> Outcome:
             await calm_weather(hub, post, watch, plan)
             outcome.calm_seconds = time.monotonic() - began
             say(f"calm: {len(names('calm', plan))} orders, {sum(map(len, post.by_order.values()))} notices, {outcome.calm_seconds:.0f} s")
-            await stormy_weather(hub, post, watch, outcome)
+            async with hub.database() as seen_by_a_person, asyncio.TaskGroup() as group:
+                person = group.create_task(on_call(hub, seen_by_a_person))
+                await stormy_weather(hub, post, watch, outcome)
+                person.cancel()
         except Exception:
             say("\n".join(["it did not come to its end; these orders have something to do:", *await unfinished(hub)]))
             raise
