@@ -20,6 +20,7 @@ from hub.effects import STEPS, Terms
 from hub.gates import pass_gate
 from hub.handling import handle_some
 from hub.inbox import keep
+from hub.labels import buy_best
 from hub.lost_answers import RESIDUE, WhenLost, when_lost
 from hub.policies import OPEN_AT_MOST_SECONDS
 from hub.settings import settings
@@ -53,6 +54,7 @@ def promises() -> list[Promise]:
         Promise("One run at a time decides about an order or a sign-up; what an overtaken run decides does not count.", check_claim),
         Promise("A run that died is followed by another; what got nowhere goes to a person.", due_subjects),
         Promise("A provider that fails, is paused or is limited burns no attempt: whatever needs it waits.", pass_gate),
+        Promise("Who sells no label is followed by the next best carrier; never before it is known that none was bought.", buy_best),
         Promise("What providers call back about is kept before it is answered, once for each event.", keep),
         Promise("It is applied in the commit that marks it handled; late, repeated and shuffled calls end alike.", handle_some),
         Promise("Only a listed business refusal undoes anything, and the intended refund is in the commit of that decision.", begin_undo),

@@ -12,7 +12,18 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hub.message_facts import ButtonPressed, DeploymentMoved, MessageMoved, Unwanted
-from hub.parcel_facts import Delivered, DeliveryFailed, InTransit, LabelBought, LabelRefused, LabelVoided, Packed, PickedUp, Returned
+from hub.parcel_facts import (
+    Delivered,
+    DeliveryFailed,
+    InTransit,
+    LabelBought,
+    LabelRefused,
+    LabelVoided,
+    Packed,
+    PickedUp,
+    RateRefused,
+    Returned,
+)
 from hub.payment_facts import (
     DisputeClosed,
     DisputeOpened,
@@ -64,6 +75,7 @@ __all__ = [
     "ProfileCreated",
     "ProfileRefused",
     "ProfileRemoved",
+    "RateRefused",
     "Recorded",
     "RefundFailed",
     "RefundPending",
@@ -179,6 +191,7 @@ Fact = Annotated[
         | DisputeClosed
         | LabelBought
         | LabelRefused
+        | RateRefused
         | LabelVoided
         | Announced
         | Packed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
-from hub.facts import Fact, LabelBought, LabelRefused, PaymentCanceled
+from hub.facts import Fact, LabelBought, PaymentCanceled
 from hub.messages import TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import (
@@ -18,6 +18,7 @@ from hub.notification_types import (
     TEAM_ALERT,
     TEAM_CONFIRMATION,
 )
+from hub.parcel_facts import purchase_refused
 from hub.parcels import Label, Quote
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, PaymentStatus, RefundRequest
@@ -41,7 +42,7 @@ def _quote_means(_attempt: int, quote: Quote) -> Outcome:
 
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
-    return LabelRefused(attempt=attempt, code=refusal.code)
+    return purchase_refused(attempt, refusal.code, refusal.reference)
 
 
 def _may_pay(facets: Facets) -> bool:

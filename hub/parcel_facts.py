@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from hub.provider_words import RATE_REFUSALS
 from hub.values import Frozen
 
 
@@ -24,6 +25,16 @@ class LabelRefused(Frozen):
 
     kind: Literal["label refused"] = "label refused"
     attempt: int
+    code: str
+
+
+class RateRefused(Frozen):
+    """One carrier sells us no label; another may. ``purchase_id`` is the failed purchase's, ``code`` the carrier's."""
+
+    told_apart_by: ClassVar = ("purchase_id",)
+
+    kind: Literal["rate refused"] = "rate refused"
+    purchase_id: str | None
     code: str
 
 
@@ -87,3 +98,10 @@ class DeliveryFailed(Frozen):
     kind: Literal["delivery failed"] = "delivery failed"
     tracking_number: str | None = None
     code: str
+
+
+def purchase_refused(attempt: int, code: str, purchase_id: str | None) -> LabelRefused | RateRefused:
+    """Return the fact that a refused purchase is: another carrier may sell the label, or none takes the parcel."""
+    if code in RATE_REFUSALS:
+        return RateRefused(purchase_id=purchase_id, code=code)
+    return LabelRefused(attempt=attempt, code=code)

@@ -52,6 +52,14 @@ class Quote(Frozen):
     shipment_id: str
     rates: tuple[Rate, ...]
 
+    @property
+    def offers(self) -> tuple[Rate, ...]:
+        """The cheapest rate of each carrier, cheapest first: a carrier that does not sell us one of its rates sells us none of them."""
+        cheapest: dict[str, Rate] = {}
+        for rate in self.rates:
+            cheapest.setdefault(rate.carrier, rate)
+        return tuple(cheapest.values())
+
 
 class LabelRequest(Frozen):
     """Buy the label of ``rate_id``. ``reference`` comes back on the transaction."""

@@ -18,8 +18,15 @@ STRIPE_REFUND_STATES: Mapping[str, RefundStatus] = MappingProxyType(
 )
 """Source: https://docs.stripe.com/api/refunds/object"""
 
-CARRIER_REFUSALS = frozenset({"failed_address_validation"})
+ADDRESS_REFUSALS = frozenset({"failed_address_validation"})
+"""Message codes of a failed purchase at Shippo that blame the recipient's address: no other carrier would bring the parcel there."""
+
+RATE_REFUSALS = frozenset({"ups_registration_error"})
+"""Message codes of a failed purchase at Shippo that say that this carrier sells us nothing; another one may."""
+
+CARRIER_REFUSALS = ADDRESS_REFUSALS | RATE_REFUSALS
 """
-Message codes of a failed purchase at Shippo that are the carrier's no; any other code is for an operator to look at. Shippo publishes no
-list and passes the carriers' codes on; this one is in a webhook body that a user of USPS has published. A new one needs the same evidence.
+All that is the carrier's no; any other code is for an operator to look at. Shippo publishes no list and passes the carriers' codes on:
+``failed_address_validation`` is in a webhook body that a user of USPS has published, ``ups_registration_error`` in the answers (HTTP 201,
+status ERROR) that five users of UPS without an account of their own describe. A new one needs the same evidence.
 """

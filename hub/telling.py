@@ -16,6 +16,7 @@ from hub.facts import (
     PaymentProcessing,
     PaymentSettled,
     PaymentWaits,
+    RateRefused,
     RefundFailed,
     RefundPending,
     RefundSettled,
@@ -56,7 +57,7 @@ def told_by(fact: Fact, effect: EffectRow) -> Told | None:
             return _refund(fact, effect)
         case "label", LabelBought():
             return Told(EffectState.DONE, fact.label_id, Label(label_id=fact.label_id, tracking_number=fact.tracking_number))
-        case "label", LabelRefused():
+        case "label", LabelRefused() | RateRefused():
             return Told(EffectState.REFUSED, None, code=fact.code)
         case "label", LabelVoided():
             return Told(EffectState.UNDONE, fact.label_id)

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.calls import Answer, Call, Operation, World
-from sandbox.shippo_objects import NAME, new_track, new_transaction, print_label, stamped
+from sandbox.shippo_objects import NAME, UNREGISTERED_CARRIER, UNREGISTERED_ZIP, new_track, new_transaction, print_label, stamped
 from sandbox.shippo_shared import asynchronous, invalid, kept, page, public, reference, require
 from sandbox.shippo_tracks import sent_off, tell_transaction, track_of
 
-# A recipient here gets rates but no label; the code is one that Shippo passes on from USPS.
+# A recipient here gets rates but no label; the codes are ones that Shippo passes on from USPS and UPS.
 NO_LABEL_ZIP = "00000"
-ADDRESS_REFUSED = "failed_address_validation"
+ADDRESS_REFUSED, UNREGISTERED = "failed_address_validation", "ups_registration_error"
 _RATES_LAST = timedelta(days=7)
 _TEST_TRACKS = {f"SHIPPO_{status}": status for status in ("UNKNOWN", "PRE_TRANSIT", "TRANSIT", "DELIVERED", "RETURNED", "FAILURE")}
 
@@ -81,17 +81,21 @@ def _print(world: World, transaction: dict[str, Any], rate: dict[str, Any]) -> N
     """Buy the label from the carrier, or have it refused."""
     base_url = transaction["label_url"]
     shipment = world.store.get(NAME, "shipment", rate["shipment"]) or {}
-    if shipment["address_to"]["zip"] == NO_LABEL_ZIP:
-        text = "Recipient address invalid: The address as submitted could not be found."
-        transaction |= {
-            "status": "ERROR",
-            "label_url": "",
-            "messages": [{"source": rate["provider"], "code": ADDRESS_REFUSED, "text": text}],
-        }
+    if (refusal := _refusal(shipment["address_to"]["zip"], rate["provider"])) is not None:
+        transaction |= {"status": "ERROR", "label_url": "", "messages": [{"source": rate["provider"], **refusal}]}
         return
     print_label(transaction, rate, base_url)
     sent_off(world, transaction, rate["provider"].lower())
     world.effects.record("shippo.label", transaction["object_id"], transaction["metadata"] or shipment["metadata"], money=_price(rate))
+
+
+def _refusal(to_zip: str, carrier: str) -> dict[str, str] | None:
+    """Return the carrier's code and words when it sells no label to there."""
+    if to_zip == NO_LABEL_ZIP:
+        return {"code": ADDRESS_REFUSED, "text": "Recipient address invalid: The address as submitted could not be found."}
+    if (to_zip, carrier) == (UNREGISTERED_ZIP, UNREGISTERED_CARRIER):
+        return {"code": UNREGISTERED, "text": "The UPS account is not yet registered."}
+    return None
 
 
 def _price(rate: dict[str, Any]) -> tuple[int, str]:

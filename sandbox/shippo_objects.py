@@ -19,6 +19,8 @@ _SERVICES = (
     ("UPS", "Ground", "ups_ground", 4, 890, 180),
     ("FedEx", "2Day", "fedex_2_day", 2, 1875, 420),
 )
+# UPS makes the cheapest offer to here, and then sells no label: it does not know the account.
+UNREGISTERED_ZIP, UNREGISTERED_CARRIER, _LURE_CENTS = "00001", "UPS", 100
 _GRAMS = {"g": 1.0, "kg": 1000.0, "lb": 453.59237, "oz": 28.349523125}
 _ABROAD = 3
 _PREFIXES = {"USPS": "92055901755477", "UPS": "1Z9999W99", "FedEx": "79462816"}
@@ -69,7 +71,8 @@ def rates_for(shipment: dict[str, Any]) -> list[dict[str, Any]]:
     abroad = _ABROAD if shipment["address_from"]["country"] != shipment["address_to"]["country"] else 1
     rates = []
     for carrier, service, token, days, base, per_kilogram in _SERVICES:
-        cents = (base * len(shipment["parcels"]) + round(per_kilogram * kilograms)) * abroad
+        lures = (carrier, shipment["address_to"]["zip"]) == (UNREGISTERED_CARRIER, UNREGISTERED_ZIP)
+        cents = ((_LURE_CENTS if lures else base) * len(shipment["parcels"]) + round(per_kilogram * kilograms)) * abroad
         amount = f"{cents // 100}.{cents % 100:02d}"
         rates.append(
             stamped(

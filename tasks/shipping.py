@@ -5,9 +5,10 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.shippo_account import ShippoAccount
+from hub.labels import buy_best, label_effects, parcel_reference
 from hub.ledger import once
 from hub.orders import Order
-from hub.parcels import Address, Label, LabelRequest, Quote, QuoteRequest
+from hub.parcels import Address, Label, Quote, QuoteRequest
 from hub.policies import EXTERNAL
 from hub.settings import settings
 from tasks.accounts import account_for
@@ -29,7 +30,9 @@ async def quote_parcel(order: Order) -> Quote:
     """Ask what sending the order costs; the first answer is kept, so a rerun buys what was chosen then."""
     customer, shipping = order.request.customer, order.request.shipping
     recipient = Address(name=customer.name, email=customer.email, phone=customer.phone, **shipping.model_dump())
-    request = QuoteRequest(sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=_reference(order, "quote"))
+    request = QuoteRequest(
+        sender=settings().warehouse, recipient=recipient, parcel=settings().parcel, reference=parcel_reference(order, "quote")
+    )
     effect = order.effect("quote", request)
     shippo = await account_for(effect, ShippoAccount)
     return await once(effect, terms=shippo.terms, call=shippo.quote)
@@ -46,13 +49,6 @@ async def quote_parcel(order: Order) -> Quote:
     **EXTERNAL.task_options(),
 )
 async def buy_label(order: Order, quote: Quote) -> Label:
-    """Buy the cheapest label of the quote once."""
-    request = LabelRequest(rate_id=quote.rates[0].rate_id, reference=_reference(order, "label"))
-    effect = order.effect("label", request)
-    shippo = await account_for(effect, ShippoAccount)
-    return await once(effect, terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)
-
-
-def _reference(order: Order, step: str) -> str:
-    """Return our reference at Shippo, which keeps at most 100 characters: the hub's id is shortened, an order id has up to 64."""
-    return f"{order.hub_id.hex[:12]}:{order.effect_key(step)}"
+    """Buy the cheapest label of the quote that a carrier sells us, once."""
+    shippo = await account_for(label_effects(order, quote)[0], ShippoAccount)
+    return await buy_best(order, quote, terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)

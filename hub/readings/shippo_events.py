@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from hub.facts import Delivered, DeliveryFailed, Fact, InTransit, LabelBought, LabelRefused, LabelVoided, Returned
+from hub.facts import Delivered, DeliveryFailed, Fact, InTransit, LabelBought, LabelVoided, Returned
+from hub.parcel_facts import purchase_refused
 from hub.provider_words import CARRIER_REFUSALS
 from hub.readings.news import Address, Foreign, Id, Line, News, Reference, Unreadable, effect_in, plain
 from hub.readings.registry import reads
@@ -76,7 +77,7 @@ def label_moved(event: dict[str, Any]) -> News | None:
             fact = LabelBought(label_id=purchase.object_id, tracking_number=purchase.tracking_number)
         case "ERROR":
             refusal = next((message.code for message in purchase.messages or () if message.code in CARRIER_REFUSALS), None)
-            fact = None if refusal is None else LabelRefused(attempt=ours.attempt, code=refusal)
+            fact = None if refusal is None else purchase_refused(ours.attempt, refusal, purchase.object_id)
         case "REFUNDED":
             fact = LabelVoided(label_id=purchase.object_id)
         case "WAITING" | "QUEUED" | "REFUNDPENDING" | "REFUNDREJECTED":

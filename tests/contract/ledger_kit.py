@@ -22,6 +22,7 @@ from hub.claims import leased, take
 from hub.database import transaction
 from hub.effects import Effect
 from hub.intake import place
+from hub.labels import buy_best
 from hub.ledger import once
 from hub.messages import Mail, PostedMessage, SentMail, TeamMessage
 from hub.orders import Order, OrderRequest
@@ -66,15 +67,19 @@ class Shop:
     async def refund(self, refund: Effect) -> Refund:
         return await once(refund, terms=self.stripe.terms, call=self.stripe.refund_payment, find=self.stripe.find_refund)
 
-    async def quote(self, order: Order) -> Quote:
+    async def quote(self, order: Order, to_zip: str = DESK.zip) -> Quote:
+        there = DESK.model_copy(update={"zip": to_zip})
         request = QuoteRequest(
-            sender=DESK, recipient=DESK, parcel=ParcelSize(length_cm=30, width_cm=20, height_cm=10, weight_g=900), reference=order.id
+            sender=DESK, recipient=there, parcel=ParcelSize(length_cm=30, width_cm=20, height_cm=10, weight_g=900), reference=order.id
         )
         return await once(order.effect("quote", request), terms=self.shippo.terms, call=self.shippo.quote)
 
     async def label(self, order: Order, rate_id: str) -> Label:
         effect = label_effect(order, rate_id)
         return await once(effect, terms=self.shippo.terms, call=self.shippo.buy_label, find=self.shippo.find_label)
+
+    async def best_label(self, order: Order, quote: Quote) -> Label:
+        return await buy_best(order, quote, terms=self.shippo.terms, call=self.shippo.buy_label, find=self.shippo.find_label)
 
     async def tell_team(self, order: Order, step: str = "team") -> PostedMessage:
         effect = team_effect(order, step)

@@ -49,6 +49,13 @@ def mail_told(kind: str, order: Order, message_id: str, step: str = "mail", **mo
     return told("sendgrid", kind, event)
 
 
+def label_told(order: Order, step: str, status: str, **more: Any) -> Notice:
+    """What Shippo tells about a purchase of the order."""
+    reference = f"{order.hub_id.hex[:12]}:order:{order.id}:{step}:{order.attempt}"
+    purchase = {"object_id": "t_1", "status": status, "metadata": reference, **more}
+    return told("shippo", "transaction_updated", {"event": "transaction_updated", "data": purchase})
+
+
 def carrier_told(status: str, tracking_number: str) -> Notice:
     """What Shippo tells about the parcel with that number."""
     parcel = {"tracking_number": tracking_number, "tracking_status": {"status": status}}

@@ -17,6 +17,7 @@ from hub.facts import (
     InTransit,
     MessageMoved,
     Packed,
+    RateRefused,
     Returned,
     Unwanted,
 )
@@ -86,6 +87,15 @@ async def test_a_refused_label_is_told_with_the_code_of_the_answer(told: Told) -
 
     refusal = ORDER_STEPS["label"].refused_means(1, refused.value)
     assert refusal is not None
+    await told.until(refusal)
+
+
+async def test_a_carrier_that_sells_no_label_is_told_as_it_was_answered(told: Told) -> None:
+    with pytest.raises(Refused) as refused:
+        await buy_label(told.sandbox, to_zip="00001")
+
+    refusal = ORDER_STEPS["label"].refused_means(1, refused.value)
+    assert isinstance(refusal, RateRefused)
     await told.until(refusal)
 
 
