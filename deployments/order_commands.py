@@ -1,4 +1,4 @@
-"""`hub order` and `hub orders`: place an order, see how far it is, hear its whole story, try it anew."""
+"""`hub order` and `hub orders`: place an order, see how far it is, hear its whole story, try it anew, give its money back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from getpass import getuser
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from cyclopts import App
 from rich.console import Console
@@ -23,7 +24,7 @@ from deployments.telling_stories import print_json, print_view, tell
 from hub.money import Money
 from hub.resolving import resolve as resolve_by_hand
 
-order = App(name="order", help="One order: place, show, explain, retry, resolve.")
+order = App(name="order", help="One order: place, show, explain, retry, refund, resolve.")
 orders = App(name="orders", help="All orders.")
 
 MOVING = ("received", "paid", "cancelling", "refunding")
@@ -105,6 +106,25 @@ async def retry(order_id: str, *, payment_method: str | None = None) -> None:
             raise Problem(f"order {order_id} is {view['status']}: only a failed payment takes another payment method")
         _, view = await gateway.ask("POST", f"/orders/{order_id}/resume")
         _say("goes on", view)
+
+
+@order.command
+async def refund(order_id: str, *, amount: int | None = None, reason: str | None = None, refund_id: str | None = None) -> None:
+    """
+    Give all or part of an order's payment back.
+
+    Args:
+        order_id: The order.
+        amount: In minor units, e.g. 1250 for 12.50 USD; without it, all that has not gone back yet.
+        reason: For the team; nothing personal belongs here.
+        refund_id: The refund's id; the same again is the same refund. By default a new one.
+    """
+    wanted = {"refundId": refund_id or f"r-{uuid4().hex[:8]}", "amount": amount, "reason": reason}
+    async with gateway_client() as gateway:
+        body = {name: value for name, value in wanted.items() if value is not None}
+        _, view = await gateway.ask("POST", f"/orders/{order_id}/refunds", body)
+    money = Money(amount=view["amount"], currency=view["currency"])
+    sys.stdout.write(f"{order_id}: refund {view['refundId']} of {money} is {view['status']}\n")
 
 
 @order.command

@@ -11,6 +11,7 @@ from hub.bulletins import Bulletin
 from hub.composing import compose
 from hub.facets import Facets
 from hub.messages import Mail
+from hub.money import Money
 from hub.notification_types import NotificationType
 from hub.orders import Order, OrderRequest
 from hub.signup_facets import LENIENT, SignupFacets
@@ -24,6 +25,7 @@ WORDS: dict[str, Any] = {
     "tracking_number": TRACKING_NUMBER,
     "went_wrong": "the card was declined",
     "attempt": 1,
+    "amount": Money(amount=1250, currency="usd"),
     "reason": "a dispute",
     "bulletin": BULLETIN,
 }

@@ -7,26 +7,23 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from hub.decisions import announce, finish_undo, need_attention
+from hub.decisions import LOOK_AT_REFUND_SECONDS, announce, finish_undo, need_attention, refund_failed
 from hub.effects import Parked
 from hub.errors import Refused
-from hub.facets import HoldFacet, ParcelFacet, Status
+from hub.facets import HoldFacet, ParcelFacet, PaymentFacet, Status
 from hub.orders import Order, OrderId, OrderRequest, OrderResult
 from hub.owed import owed_effects
 from hub.payments import PaymentStatus, RefundStatus
 from hub.settings import settings
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
-from tasks.mailing import mail_confirmation, mail_delivery, mail_refund, mail_shipment
-from tasks.payments import cancel_earlier_payment, expire_payment, refund_late_money, refund_payment, take_payment
+from tasks.mailing import mail_confirmation, mail_delivery, mail_money_back, mail_refund, mail_shipment
+from tasks.payments import cancel_earlier_payment, expire_payment, refund_as_asked, refund_late_money, refund_payment, take_payment
 from tasks.shipping import buy_label, quote_parcel
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
-
-LOOK_AT_REFUND_SECONDS = 3600.0
-"""How long until a refund that is under way is looked at again, should nobody tell earlier; scaled."""
 
 
 @flow(name="process-order", flow_run_name="order {order_id}", persist_result=True, on_completion=[publish_timeline])
@@ -53,20 +50,36 @@ async def go_on(order: Order) -> None:
     """Do what is due of the order now."""
     if order.rests:
         return
-    await pay_debts(order)
+    if not await pay_debts(order):
+        return
     if order.status in (Status.NEEDS_ATTENTION, Status.DISPUTED):
         await courtesies(attention=call_attention(order))
         await tell_of_parcel(order, order.tracking_number)
     elif order.facets.hold is HoldFacet.UNDOING:
         await undo(order, "taken up again")
-    else:
+    elif order.facets.hold is HoldFacet.NONE and order.facets.payment is not PaymentFacet.REFUNDED:
         await fulfil(order)
+    else:
+        await tell_of_parcel(order, order.tracking_number)
 
 
-async def pay_debts(order: Order) -> None:
-    """Do what facts have made necessary since: give late money back, call an unfinished payment off, text where a mail bounced."""
+async def pay_debts(order: Order) -> bool:
+    """
+    Do what facts and people have made necessary since: give money back, call an unfinished payment off, text where a mail bounced.
+
+    False when a person has to look before the order goes on.
+    """
     for owed in await owed_effects(order):
         match owed.what.name:
+            case "refund":
+                try:
+                    await refund_as_asked(order, owed)
+                except Refused as refusal:
+                    await refund_failed(order, owed, str(refusal))
+                    await courtesies(attention=call_attention(order))
+                    return False
+            case "money-back-mail":
+                await courtesies(mail=mail_money_back(order, owed))
             case "late-refund":
                 await refund_late_money(order, owed)
                 await courtesies(team=tell_of_late_money(order, owed))
@@ -74,6 +87,7 @@ async def pay_debts(order: Order) -> None:
                 await expire_payment(order, owed)
             case "text":
                 await courtesies(text=text_instead(order, owed))
+    return True
 
 
 async def fulfil(order: Order) -> None:
@@ -123,6 +137,6 @@ async def undo(order: Order, because: str) -> None:
         return
     await release_stock(order)
     await courtesies(mail=mail_refund(order), alert=alert_team(order, because))
-    if refund.status is RefundStatus.PENDING:
+    if refund is not None and refund.status is RefundStatus.PENDING:
         raise Parked(LOOK_AT_REFUND_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)

@@ -7,19 +7,21 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Security, status
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from hub.api_keys import key_scopes
+from hub.api_keys import find_key
 
 _bearer = HTTPBearer(auto_error=False, description="A key made with `hub keys add NAME`.")
 
 
-async def _opened(needed: SecurityScopes, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+async def _opened(needed: SecurityScopes, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
+    """Return the name of the key."""
     if credentials is None:
         raise _unauthorised("send a key: Authorization: Bearer <key>; make one with `hub keys add NAME`")
-    scopes = await key_scopes(credentials.credentials)
-    if scopes is None:
+    key = await find_key(credentials.credentials)
+    if key is None:
         raise _unauthorised("this key is unknown or revoked")
-    if missing := set(needed.scopes) - set(scopes):
+    if missing := set(needed.scopes) - set(key.scopes):
         raise HTTPException(status.HTTP_403_FORBIDDEN, f"this key does not open {', '.join(sorted(missing))}")
+    return key.name
 
 
 def _unauthorised(why: str) -> HTTPException:
@@ -28,5 +30,7 @@ def _unauthorised(why: str) -> HTTPException:
 
 MAY_READ = Security(_opened, scopes=["orders:read"])
 MAY_WRITE = Security(_opened, scopes=["orders:write"])
+MayWrite = Annotated[str, MAY_WRITE]
+"""The name of the key that asks."""
 MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
 MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])

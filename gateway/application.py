@@ -21,6 +21,8 @@ from hub.enrolling import AliasInLiveMode, SignupDiffers
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
 from hub.order_rows import NoSuchOrder
 from hub.per_loop import close_all
+from hub.refund_views import NoSuchRefund
+from hub.refunds import NotRefundable, RefundDiffers
 from hub.settings import settings
 from hub.signup_rows import NoSuchSignup
 from hub.views import BadCursor
@@ -86,6 +88,9 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         (OrderDiffers, status.HTTP_409_CONFLICT),
         (NoNewAttempt, status.HTTP_409_CONFLICT),
         (NothingToResume, status.HTTP_409_CONFLICT),
+        (NoSuchRefund, status.HTTP_404_NOT_FOUND),
+        (RefundDiffers, status.HTTP_409_CONFLICT),
+        (NotRefundable, status.HTTP_409_CONFLICT),
         (NoSuchSignup, status.HTTP_404_NOT_FOUND),
         (SignupDiffers, status.HTTP_409_CONFLICT),
         (AliasInLiveMode, status.HTTP_422_UNPROCESSABLE_CONTENT),

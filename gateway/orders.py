@@ -8,12 +8,14 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from gateway.access import MAY_READ, MAY_WRITE
+from gateway.access import MAY_READ, MAY_WRITE, MayWrite
 from gateway.starting import start
 from hub.facets import Status
 from hub.incoming import PaymentMethod
 from hub.intake import go_on, place, raise_attempt
 from hub.orders import OrderId, OrderRequest
+from hub.refund_views import RefundView, view_refund
+from hub.refunds import RefundId, RefundTerms, ask_refund
 from hub.story import Event, story_of
 from hub.views import OrderPage, OrderView, list_orders, view_order
 
@@ -27,6 +29,12 @@ class AttemptRequest(BaseModel):
 
     attempt: Annotated[int, Field(strict=True, ge=1)]
     payment_method: PaymentMethod | None = None
+
+
+class RefundRequest(RefundTerms):
+    """A refund, under an id of the caller's own."""
+
+    refund_id: RefundId
 
 
 @router.put("/{order_id}", dependencies=[MAY_WRITE], responses={201: {"description": "New"}, 409: {"description": "Other content"}})
@@ -63,6 +71,22 @@ async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: Backgro
     await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
     later.add_task(start, "order", order_id)
     return await view_order(order_id)
+
+
+@router.post(
+    "/{order_id}/refunds", status_code=status.HTTP_202_ACCEPTED, responses={409: {"description": "More than was paid, or other content"}}
+)
+async def post_refund(order_id: OrderId, wanted: RefundRequest, by: MayWrite, later: BackgroundTasks) -> RefundView:
+    """Give all or part of the payment back; the same refund id again gives the same answer."""
+    await ask_refund(order_id, wanted.refund_id, wanted, by=by)
+    later.add_task(start, "order", order_id)
+    return await view_refund(order_id, wanted.refund_id)
+
+
+@router.get("/{order_id}/refunds/{refund_id}", dependencies=[MAY_READ])
+async def get_refund(order_id: OrderId, refund_id: RefundId) -> RefundView:
+    """Return how far the refund is."""
+    return await view_refund(order_id, refund_id)
 
 
 @router.post("/{order_id}/resume", dependencies=[MAY_WRITE], status_code=status.HTTP_202_ACCEPTED)

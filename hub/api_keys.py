@@ -73,19 +73,19 @@ async def ensure_key(name: str, secret: str) -> None:
         await session.exec(made.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
-async def key_scopes(secret: str) -> tuple[str, ...] | None:
-    """Return what the key opens, or None when nobody made it or it was revoked."""
-    wanted = select(col(ApiKeyRow.scopes)).where(col(ApiKeyRow.hashed) == _hashed(secret), col(ApiKeyRow.revoked_at).is_(None))
+async def find_key(secret: str) -> KeyInfo | None:
+    """Return whose key this is and what it opens, or None when nobody made it or it was revoked."""
+    wanted = select(ApiKeyRow).where(col(ApiKeyRow.hashed) == _hashed(secret), col(ApiKeyRow.revoked_at).is_(None))
     async with transaction() as session:
-        scopes = (await session.exec(wanted)).one_or_none()
-    return None if scopes is None else tuple(scopes)
+        row = (await session.exec(wanted)).one_or_none()
+    return None if row is None else _info(row)
 
 
 async def list_keys() -> list[KeyInfo]:
     """Return all keys, oldest first, without their secrets."""
     async with transaction() as session:
         rows = await session.exec(select(ApiKeyRow).order_by(col(ApiKeyRow.created_at)))
-        return [KeyInfo(name=r.name, scopes=tuple(r.scopes), created_at=r.created_at, revoked_at=r.revoked_at) for r in rows]
+        return [_info(row) for row in rows]
 
 
 async def revoke_key(name: str) -> bool:
@@ -98,6 +98,10 @@ async def revoke_key(name: str) -> bool:
             .returning(col(ApiKeyRow.name))
         )
         return revoked.one_or_none() is not None
+
+
+def _info(row: ApiKeyRow) -> KeyInfo:
+    return KeyInfo(name=row.name, scopes=tuple(row.scopes), created_at=row.created_at, revoked_at=row.revoked_at)
 
 
 def _hashed(secret: str) -> str:

@@ -6,6 +6,8 @@ Undoing is a plan, not an exception handler: the decision and the intended refun
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import TypeAdapter
 from sqlmodel import col, select
 
@@ -14,16 +16,20 @@ from hub.database import transaction
 from hub.effects import Effect
 from hub.facets import HoldFacet, Status
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
-from hub.intending import intend
+from hub.notification_types import MONEY_BACK
 from hub.order_rows import note
 from hub.orders import Order
-from hub.payments import RefundRequest
 from hub.progress import attention_for
+from hub.refunds import intend_rest
+from hub.settings import settings
+from hub.steps import EffectState
 from hub.subject_rows import database_now, record
 from hub.subjects import Subject
-from hub.tables import FactRow
+from hub.tables import EffectRow, FactRow
 from hub.values import Frozen
 
+LOOK_AT_REFUND_SECONDS = 3600.0
+"""How long until a refund that is under way is looked at again, should nobody tell earlier; scaled."""
 _FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
@@ -34,16 +40,17 @@ class AttentionCall(Frozen):
     reason: str
 
 
-async def begin_undo(order: Order, because: str) -> Effect:
-    """Commit that the order is being undone, and the refund that this takes; return the refund. A second time changes nothing."""
+async def begin_undo(order: Order, because: str) -> Effect | None:
+    """
+    Commit that the order is being undone, and the refund that this takes; a second time changes nothing.
+
+    Returns the refund, or None when there is nothing to give back: not paid, or given back otherwise.
+    """
     async with transaction() as session:
         row = await hold(session, order)
-        request = RefundRequest(payment_id=row.payment_id or "", amount=row.amount, currency=row.currency, metadata=order.reference)
-        refund = order.effect("refund", request)
         if row.hold == HoldFacet.NONE:
             await record(session, row, UndoBegun(because=because), source="undo")
-            await intend(session, refund, await database_now(session))
-        return refund
+        return await intend_rest(session, row, order)
 
 
 async def finish_undo(order: Order) -> None:
@@ -70,6 +77,24 @@ async def need_attention(order: Order, reason: str) -> None:
     async with transaction() as session:
         row = await hold(session, order)
         await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="undo")
+
+
+async def refund_failed(order: Order, refund: Effect, reason: str) -> None:
+    """Commit that a person has to look because the money does not go back, and that the customer is not told that it does."""
+    async with transaction() as session:
+        row = await hold(session, order)
+        await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="undo")
+        mail = await session.get(EffectRow, order.effect_key(f"{MONEY_BACK.step}.{refund.step.partition('.')[2]}"))
+        if mail is not None and mail.state == EffectState.INTENDED:
+            mail.state, mail.code, mail.resume_at = EffectState.REFUSED, "refund_failed", None
+
+
+async def look_again(order: Order, refund: Effect) -> None:
+    """Commit that a refund which is under way is looked at again in an hour, should nobody tell earlier."""
+    async with transaction() as session:
+        await hold(session, order)
+        row = await session.get_one(EffectRow, refund.key)
+        row.resume_at = await database_now(session) + timedelta(seconds=LOOK_AT_REFUND_SECONDS * settings().time_scale)
 
 
 async def attention_call(subject: Subject) -> AttentionCall | None:

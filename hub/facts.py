@@ -32,6 +32,7 @@ from hub.payment_facts import (
     PaymentProcessing,
     PaymentSettled,
     PaymentWaits,
+    RefundAsked,
     RefundedInAll,
     RefundFailed,
     RefundPending,
@@ -77,6 +78,7 @@ __all__ = [
     "ProfileRemoved",
     "RateRefused",
     "Recorded",
+    "RefundAsked",
     "RefundFailed",
     "RefundPending",
     "RefundSettled",
@@ -183,6 +185,7 @@ Fact = Annotated[
         | PaymentSettled
         | PaymentFailed
         | PaymentCanceled
+        | RefundAsked
         | RefundPending
         | RefundSettled
         | RefundFailed

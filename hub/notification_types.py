@@ -118,6 +118,16 @@ REFUND = NotificationType(
     fallback=REFUND_TEXT,
 )
 
+MONEY_BACK = NotificationType(
+    name="money_back",
+    kinds=("order",),
+    step="money-back-mail",
+    channel=Channel.MAIL,
+    template="order_money_back",
+    subject_line="Money for your order {{ order.id }} is on its way back to you",
+    useful_seconds=DAY,
+)
+
 WELCOME_TEXT = _text_instead_of("welcome", "signup", "welcome-mail")
 WELCOME = NotificationType(
     name="welcome",
@@ -171,7 +181,7 @@ TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
 ATTENTION = _to_team("attention", ("order", "signup"), "attention", DAY)
 
-MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
+MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, MONEY_BACK, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
 TYPES: dict[str, NotificationType] = {
     what.name: what
     for what in (

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
 from hub.facts import Fact, LabelBought, PaymentCanceled
-from hub.messages import TextRequest
+from hub.messages import Mail, TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import (
     ATTENTION,
     CONFIRMATION_TEXT,
     DELIVERED,
     LATE_MONEY,
+    MONEY_BACK,
     ORDER_CONFIRMATION,
     REFUND,
     SHIPPED,
@@ -63,7 +64,7 @@ def _is_being_undone(facets: Facets) -> bool:
 
 
 def _may_give_back(facets: Facets) -> bool:
-    return facets.hold is HoldFacet.UNDOING and rank(facets.payment) >= rank(PaymentFacet.PAID)  # the webhook may know of the refund first
+    return rank(facets.payment) >= rank(PaymentFacet.PAID)  # the webhook may know of the refund first
 
 
 def _always(_facets: Facets) -> bool:
@@ -87,7 +88,7 @@ ORDER_STEPS: dict[str, Step] = {
     for step in (
         Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, payment_means, payment_refused, polled=True),
         Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_pay, _cancellation_means),
-        refund_step("refund", permits=_may_give_back, polled=True),
+        refund_step("refund", permits=_may_give_back, polled=True, owed_request=RefundRequest),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
         refund_step("late-refund", permits=_always, owed_request=RefundRequest),
@@ -96,6 +97,7 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(SHIPPED, "mail the customer", _is_in_transit),
         notification_step(DELIVERED, "mail the customer", _is_delivered),
         notification_step(REFUND, "mail the customer", _is_being_undone),
+        notification_step(MONEY_BACK, "mail the customer", _always, owed_request=Mail),
         notification_step(CONFIRMATION_TEXT, "text the customer", _always, owed_request=TextRequest),  # and all others instead of a mail
         notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
         notification_step(TEAM_ALERT, "tell the team", _has_failed),

@@ -133,3 +133,21 @@ class DisputeClosed(Frozen):
     attempt: int | None
     dispute_id: str
     won: bool
+
+
+class RefundAsked(Frozen):
+    """
+    A person wants ``amount`` minor units to go back. ``refund_id`` is ours here; ``by`` is who asked.
+
+    ``asked`` is the amount as it was asked for: None means all that was left then.
+    """
+
+    told_apart_by: ClassVar = ("refund_id",)
+
+    kind: Literal["refund asked"] = "refund asked"
+    refund_id: str
+    amount: int
+    currency: str
+    asked: int | None
+    reason: str
+    by: str

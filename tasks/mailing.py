@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hub.notification_types import DELIVERED, ORDER_CONFIRMATION, REFUND, SHIPPED
+from hub.effects import Effect
+from hub.notification_types import DELIVERED, MONEY_BACK, ORDER_CONFIRMATION, REFUND, SHIPPED
 from hub.orders import Order
 from hub.parcels import Label
-from tasks.notifying import Sent, notifies, notify
+from tasks.notifying import Sent, notifies, notify, send
 
 
 @notifies(ORDER_CONFIRMATION, "mail confirmation {order.id}")
@@ -30,3 +31,10 @@ async def mail_delivery(order: Order) -> Sent:
 async def mail_refund(order: Order) -> Sent:
     """Tell the customer that the order was cancelled and the money goes back."""
     return await notify(order, REFUND)
+
+
+@notifies(MONEY_BACK, "mail money back {order.id}")
+async def mail_money_back(order: Order, owed: Effect) -> Sent:
+    """Tell the customer that part of the money, or all of it, is on its way back."""
+    del order  # what makes the cache key
+    return await send(owed)

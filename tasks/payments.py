@@ -5,12 +5,12 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.stripe_account import StripeAccount
-from hub.decisions import begin_undo
+from hub.decisions import begin_undo, look_again
 from hub.effects import Effect
 from hub.ledger import once
 from hub.money import Money
 from hub.orders import Order
-from hub.payments import CancelRequest, Payment, PaymentRequest, Refund
+from hub.payments import CancelRequest, Payment, PaymentRequest, Refund, RefundStatus
 from hub.policies import PAYMENT
 from hub.settings import settings
 from hub.subjects import Subject
@@ -59,9 +59,28 @@ async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     retry_condition_fn=worth_asking_again,
     **PAYMENT.task_options(),
 )
-async def refund_payment(order: Order, because: str) -> Refund:
-    """Give the whole payment back once; the intention is committed together with the decision to undo the order."""
-    return await give_back(await begin_undo(order, because))
+async def refund_payment(order: Order, because: str) -> Refund | None:
+    """Give back what is left of the payment, once; the intention is committed together with the decision to undo the order."""
+    rest = await begin_undo(order, because)
+    return None if rest is None else await give_back(rest)
+
+
+@straight
+@task(
+    name="refund",
+    task_run_name="refund {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def refund_as_asked(order: Order, owed: Effect) -> Refund:
+    """Give back what a person has asked for, once."""
+    refund = await give_back(owed)
+    if refund.status is RefundStatus.PENDING:
+        await look_again(order, owed)
+    return refund
 
 
 @straight

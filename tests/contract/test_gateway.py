@@ -227,6 +227,46 @@ async def test_an_order_that_waits_for_nothing_of_ours_cannot_be_resumed(shop: h
     assert (answer.status_code, "there is nothing to resume" in answer.text) == (409, True)
 
 
+async def test_a_refund_is_kept_once_with_the_name_of_the_key_that_asked(shop: httpx.AsyncClient) -> None:
+    await shop.put("/orders/o-back", json=EXAMPLE_ORDER)
+    await happened("o-back", PaymentSettled(attempt=1, payment_id="pi_1", charge_id="ch_1", amount=10_000, currency="usd"))
+    wanted = {"refundId": "r-1", "amount": 4_000, "reason": "a scratch"}
+
+    first, again = [await shop.post("/orders/o-back/refunds", json=wanted) for _ in range(2)]
+    other = await shop.post("/orders/o-back/refunds", json=wanted | {"amount": 4_001})
+    too_much = await shop.post("/orders/o-back/refunds", json={"refundId": "r-2", "amount": 6_001})
+
+    assert [answer.status_code for answer in (first, again, other, too_much)] == [202, 202, 409, 409]
+    assert first.json() == again.json() == (await shop.get("/orders/o-back/refunds/r-1")).json()
+    assert first.json() == wanted | {"orderId": "o-back", "currency": "usd", "status": "refunding", "by": "shop"}
+    assert "60.00 USD are left" in too_much.json()["detail"]
+    assert (await shop.get("/orders/o-back/refunds/r-2")).status_code == 404
+
+
+async def test_nothing_is_given_back_of_an_order_that_was_not_paid_or_is_not_there(shop: httpx.AsyncClient) -> None:
+    await shop.put("/orders/o-unpaid", json=EXAMPLE_ORDER)
+
+    unpaid = await shop.post("/orders/o-unpaid/refunds", json={"refundId": "r-1"})
+
+    assert (unpaid.status_code, "nothing was paid; cancel it instead" in unpaid.json()["detail"]) == (409, True)
+    assert (await shop.post("/orders/o-nobody/refunds", json={"refundId": "r-1"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "refundId"),
+        ({"refundId": "r 1"}, "refundId"),
+        ({"refundId": "r-1", "amount": 0}, "amount"),
+        ({"refundId": "r-1", "to": "me"}, "to"),
+    ],
+)
+async def test_a_badly_asked_refund_is_422(shop: httpx.AsyncClient, body: dict[str, Any], field: str) -> None:
+    answer = await shop.post("/orders/o-back/refunds", json=body)
+
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
 async def test_an_unknown_path_is_404_and_a_wrong_method_405(shop: httpx.AsyncClient) -> None:
     assert (await shop.get("/nowhere")).status_code == 404
     assert (await shop.delete("/orders/o-1")).status_code == 405

@@ -35,6 +35,7 @@ from hub.facts import (
     ProfileRemoved,
     RateRefused,
     Recorded,
+    RefundAsked,
     RefundedInAll,
     RefundFailed,
     RefundPending,
@@ -93,6 +94,15 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
         PaymentFailed, attempt=attempts, payment_id=payment_ids | st.none(), code=st.sampled_from(["generic_decline", "lost_card"])
     ),
     PaymentCanceled: st.builds(PaymentCanceled, attempt=attempts, payment_id=payment_ids),
+    RefundAsked: st.builds(
+        RefundAsked,
+        refund_id=st.sampled_from(["r-1", "r-2"]),
+        amount=st.just(1),
+        asked=st.none(),
+        reason=st.just("broken"),
+        by=st.just("ada"),
+        **{name: st.just(value) for name, value in USD.items()},
+    ),
     RefundPending: refunds.map(lambda name: RefundPending(refund_id=name, **REFUNDS[name], **USD)),
     RefundSettled: refunds.map(lambda name: RefundSettled(refund_id=name, **REFUNDS[name], **USD)),
     RefundFailed: refunds.map(lambda name: RefundFailed(refund_id=name, attempt=REFUNDS[name]["attempt"], code="lost_or_stolen_card")),

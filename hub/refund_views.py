@@ -1,0 +1,84 @@
+"""Refunds as the outside sees them: what was asked for, and how far it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from sqlmodel import col, select
+
+from hub.database import transaction
+from hub.facts import RefundAsked
+from hub.refunds import STEP, asked_before
+from hub.steps import EffectState
+from hub.tables import EffectRow
+
+
+class RefundState(StrEnum):
+    """How far a refund is. ``pending``: the provider has taken it on, and the money is not there yet."""
+
+    REFUNDING = "refunding"
+    PENDING = "pending"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+
+
+class RefundView(BaseModel):
+    """A refund as the outside sees it; ``amount`` in minor units, ``by`` is who asked for it."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    order_id: str
+    refund_id: str
+    status: RefundState
+    amount: int
+    currency: str
+    reason: str
+    by: str
+
+
+class NoSuchRefund(Exception):
+    """The order has no refund with this id."""
+
+    def __init__(self, order_id: str, refund_id: str) -> None:
+        super().__init__(order_id, refund_id)
+        self.order_id, self.refund_id = order_id, refund_id
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} has no refund {self.refund_id}"
+
+
+_STATES = {
+    EffectState.PENDING: RefundState.PENDING,
+    EffectState.DONE: RefundState.REFUNDED,
+    EffectState.REFUSED: RefundState.FAILED,
+}
+
+
+async def view_refund(order_id: str, refund_id: str) -> RefundView:
+    """
+    Return the refund as it is now.
+
+    Raises:
+        NoSuchRefund: Nobody has asked for it.
+    """
+    async with transaction() as session:
+        asked = await asked_before(session, order_id, refund_id)
+        if asked is None:
+            raise NoSuchRefund(order_id, refund_id)
+        mine = (col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == order_id)
+        state = (await session.exec(select(col(EffectRow.state)).where(*mine, col(EffectRow.step) == f"{STEP}.{refund_id}"))).first()
+    return _view(order_id, asked, RefundState.REFUNDING if state is None else _STATES.get(EffectState(state), RefundState.REFUNDING))
+
+
+def _view(order_id: str, asked: RefundAsked, state: RefundState) -> RefundView:
+    return RefundView(
+        order_id=order_id,
+        refund_id=asked.refund_id,
+        status=state,
+        amount=asked.amount,
+        currency=asked.currency,
+        reason=asked.reason,
+        by=asked.by,
+    )

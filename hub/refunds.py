@@ -1,0 +1,168 @@
+"""Money that goes back at a person's word: all or part of what was paid, once per refund id, and never more than was paid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+from sqlmodel import col, or_, select
+
+from hub.beginning import intend_once
+from hub.composing import compose
+from hub.database import transaction
+from hub.facets import DisputeFacet, HoldFacet, ParcelFacet, PaymentFacet, rank
+from hub.facts import RefundAsked, UndoBegun
+from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Incoming, Text
+from hub.money import Money
+from hub.notification_types import MONEY_BACK
+from hub.order_rows import facets_of
+from hub.payments import RefundRequest
+from hub.steps import EffectState
+from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
+from hub.tables import EffectRow, FactRow, OrderRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from hub.effects import Effect
+    from hub.orders import Order
+
+STEP = "refund"
+RefundId = Annotated[str, StringConstraints(pattern=SUBJECT_ID), Field(description=ID_WORDS, examples=["r-1"])]
+NO_REASON = "no reason given"
+
+
+class RefundTerms(Incoming):
+    """What is to go back, and why. Without ``amount``, all that is left; ``reason`` is for the team and says nothing personal."""
+
+    amount: Annotated[int, Field(strict=True, ge=1, le=LARGEST_AMOUNT)] | None = Field(
+        default=None, description="In minor units (1250 is 12.50 USD); without it, all that has not gone back yet."
+    )
+    reason: Text = Field(default=NO_REASON, description="For the team; nothing personal belongs here.")
+
+
+class NotRefundable(Exception):
+    """Nothing of this order's payment can be given back now; ``why`` says so, and what to do instead."""
+
+    def __init__(self, order_id: str, why: str) -> None:
+        super().__init__(order_id, why)
+        self.order_id, self.why = order_id, why
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} takes no such refund: {self.why}"
+
+
+class RefundDiffers(Exception):
+    """The refund id is taken by a refund with another amount or reason."""
+
+    def __init__(self, order_id: str, refund_id: str) -> None:
+        super().__init__(order_id, refund_id)
+        self.order_id, self.refund_id = order_id, refund_id
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} has a refund {self.refund_id} with another amount or reason; use another id for another refund"
+
+
+async def ask_refund(order_id: str, refund_id: str, terms: RefundTerms, *, by: str) -> RefundAsked:
+    """
+    Keep the wish and intend the refund, in one commit; the order's next run makes it. The same wish again changes nothing.
+
+    Everything is decided under the order's lock, so that refunds which come at once never add up to more than was paid.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+        RefundDiffers: The id belongs to another refund of the order.
+        NotRefundable: Nothing was paid, there is not so much left, or the order's state does not allow it.
+    """
+    async with transaction() as session:
+        row, _ = await locked(session, order_id)
+        if (known := await asked_before(session, order_id, refund_id)) is not None:
+            if (known.asked, known.reason) != (terms.amount, terms.reason):
+                raise RefundDiffers(order_id, refund_id)
+            return known
+        if (why := _why_not(row)) is not None:
+            raise NotRefundable(order_id, why)
+        left = row.amount - await promised(session, row)
+        amount = terms.amount or left
+        if not 1 <= amount <= left:
+            paid, rest = Money(amount=row.amount, currency=row.currency), Money(amount=left, currency=row.currency)
+            raise NotRefundable(order_id, f"of the {paid} that were paid, {rest} are left; the rest has gone back, or is promised")
+        asked = RefundAsked(refund_id=refund_id, amount=amount, currency=row.currency, asked=terms.amount, reason=terms.reason, by=by)
+        await record(session, row, asked, source="person")
+        await grant(session, row, asked)
+        return asked
+
+
+async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> None:
+    """
+    Intend the refund of the locked order, and what follows from it; the next run makes it.
+
+    Nobody ships what was given back in full: an order that the carrier does not have yet is undone. Else the customer is told of the money.
+    """
+    order: Order = await as_it_is(session, row)
+    request = RefundRequest(payment_id=row.payment_id or "", amount=asked.amount, currency=row.currency, metadata=order.reference)
+    await intend_once(session, order.effect(f"{STEP}.{asked.refund_id}", request))
+    if await promised(session, row) >= row.amount and not is_handed_over(row):
+        await record(session, row, UndoBegun(because=f"refunded in full: {asked.reason}"), source="person")
+    else:
+        money = Money(amount=asked.amount, currency=asked.currency)
+        await intend_once(session, order.effect(f"{MONEY_BACK.step}.{asked.refund_id}", compose(MONEY_BACK, order, amount=money)))
+    take_up_again(row, await database_now(session))
+
+
+async def intend_rest(session: AsyncSession, row: OrderRow, order: Order) -> Effect | None:
+    """Intend to give back what is left of the payment of an order that is being undone, once; None when that is nothing."""
+    known = await session.get(EffectRow, order.effect_key(STEP))
+    if known is not None:
+        return order.effect(STEP, RefundRequest.model_validate(known.request))
+    left = row.amount - await promised(session, row)
+    if rank(PaymentFacet(row.payment)) < rank(PaymentFacet.PAID) or left <= 0:
+        return None
+    request = RefundRequest(payment_id=row.payment_id or "", amount=left, currency=row.currency, metadata=order.reference)
+    rest = order.effect(STEP, request)
+    await intend_once(session, rest)
+    return rest
+
+
+async def promised(session: AsyncSession, row: OrderRow) -> int:
+    """
+    Return how much of the payment has gone back or will, in minor units: by refunds of ours, and by others outside the hub.
+
+    What the provider has heard of may be in its own total already, what it has not is not.
+    """
+    step = col(EffectRow.step)
+    mine = (col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id, col(EffectRow.attempt) == row.attempt)
+    rows = await session.exec(select(EffectRow).where(*mine, or_(step == STEP, step.startswith(f"{STEP}."))))
+    heard, unheard = 0, 0
+    for effect in rows:
+        if effect.state in (EffectState.DONE, EffectState.PENDING):
+            heard += effect.request["amount"]
+        elif effect.state != EffectState.REFUSED:
+            unheard += effect.request["amount"]
+    return unheard + max(heard, facets_of(row).given_back)
+
+
+def is_handed_over(row: OrderRow) -> bool:
+    """Tell whether the carrier has, or had, the parcel."""
+    return rank(ParcelFacet(row.parcel)) >= rank(ParcelFacet.IN_TRANSIT)
+
+
+def _why_not(row: OrderRow) -> str | None:
+    facets = facets_of(row)
+    if facets.dispute in (DisputeFacet.OPEN, DisputeFacet.LOST):
+        return "the customer's bank decides about its payment; what is given back now may be lost twice"
+    if rank(facets.payment) < rank(PaymentFacet.PAID):
+        return f"it is {row.status}, and nothing was paid; cancel it instead"
+    if facets.payment is PaymentFacet.REFUNDED:
+        return "its whole payment has gone back"
+    if facets.hold is not HoldFacet.NONE:
+        return f"it is {row.status}: its whole payment goes back"
+    return None
+
+
+async def asked_before(session: AsyncSession, order_id: str, refund_id: str) -> RefundAsked | None:
+    """Return what was asked for under this id, or None when nobody has asked."""
+    mine = (col(FactRow.subject_kind) == "order", col(FactRow.subject_id) == order_id, col(FactRow.identity) == refund_id)
+    kind = RefundAsked.model_fields["kind"].default
+    data = (await session.exec(select(col(FactRow.data)).where(*mine, col(FactRow.kind) == kind))).one_or_none()
+    return None if data is None else RefundAsked.model_validate(data)
