@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ON_THE_WAY = (httpx.HTTPError, aiohttp.ClientError, http.client.HTTPException, OSError)
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+LONGEST_PATIENCE_SECONDS = 86_400.0
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _IT_MAY_HAVE_HAPPENED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
 _WORDS: dict[int, str] = {
@@ -116,22 +117,26 @@ def plain_code(code: str) -> str:
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
     """
-    Return the seconds a provider asks us to wait, or None when it does not say.
+    Return the seconds a provider asks us to wait, at most a day, or None when it does not say; no time at all says nothing, either.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
     Source: https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits (X-RateLimit-Reset, Unix seconds)
     """
     if (after := headers.get("Retry-After")) is not None:
         if (seconds := _number(after)) is not None:
-            return seconds
+            return _patience(seconds)
         try:
             moment = parsedate_to_datetime(after)
         except ValueError:
             return None
-        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time())
+        return _patience((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time())
     if (reset := _number(headers.get("X-RateLimit-Reset", ""))) is not None:
-        return max(0.0, reset - time.time())
+        return _patience(reset - time.time())
     return None
+
+
+def _patience(seconds: float) -> float | None:
+    return min(seconds, LONGEST_PATIENCE_SECONDS) if seconds > 0 else None
 
 
 def _number(text: str) -> float | None:

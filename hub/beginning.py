@@ -110,6 +110,7 @@ async def _decide(
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
     if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
+        await _check_budget(session, effect, now)
         look = Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
         return await _wait_at_the_gate(session, case, row) or look
     if not effect.what.permits(kind_of(subject).facets_of(subject)):
@@ -210,6 +211,8 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     open_too_long = age > OPEN_AT_MOST_SECONDS
     if open_too_long and not terms.can_be_asked:
         await _leave(session, LeaseLost(await call_a_person(session, case.subject, row)))
+    if not open_too_long:
+        await _check_budget(session, case.effect, now)
     settles_at = max(call.settles_at or now for call in calls)
     if settles_at > now and not (terms.can_be_asked and row.same_key_is_useless):
         if row.useful_until is not None:
@@ -224,11 +227,12 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     return await _wait_at_the_gate(session, case, row) or look
 
 
-async def _check_budget(session: AsyncSession, effect: Effect, now: datetime) -> None:
+async def _check_budget(session: AsyncSession, effect: Effect, now: datetime, wait_seconds: float = 0) -> None:
+    """Park the subject when what this run has done for the step, and a wait now, take longer than its budget."""
     mine = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.fence) == effect.fence)
     first = (await session.exec(select(func.min(AttemptRow.started_at)).where(*mine))).one()
     policy = effect.what.policy
-    if first is not None and (now - first).total_seconds() > policy.budget_seconds * settings().time_scale:
+    if first is not None and (now - first).total_seconds() + wait_seconds > policy.budget_seconds * settings().time_scale:
         raise Parked(policy.wait_seconds(policy.attempts), f"{effect.what.provider} took longer than {policy.name} may", counts=True)
 
 
@@ -242,7 +246,9 @@ async def _wait_at_the_gate(session: AsyncSession, case: _Case, row: EffectRow) 
         if row.useful_until is not None:
             row.resume_at = case.now + timedelta(seconds=met.seconds)
         await _leave(session, Parked(met.seconds, met.why))
-    return None if met is None else Wait(met.seconds, f"{row.provider} is limited", met.at)
+    if met is not None:
+        await _check_budget(session, case.effect, case.now, met.seconds)
+    return met
 
 
 async def _leave(session: AsyncSession, error: Exception) -> NoReturn:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from hub.database import transaction
 from hub.effects import STEPS
+from hub.gates import PATIENCE
 from hub.kinds import KINDS
 from hub.steps import EffectState
 from hub.tables import EffectRow, ProviderGateRow
@@ -71,7 +72,7 @@ def _gate(row: ProviderGateRow, now: datetime) -> Gate:
     return Gate(
         provider=row.provider,
         closed_until=row.closed_until if closed else None,
-        reason=row.reason if closed else None,
+        reason=(row.reason or PATIENCE) if closed else None,
         paused=row.paused,
         breaks=row.breaks,
         rate_per_second=row.rate_per_second,

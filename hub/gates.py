@@ -15,6 +15,7 @@ from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
+from hub.begun import Wait
 from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
 from hub.policies import BREAKER, CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECONDS, LOOK_WHETHER_PAUSED_SECONDS
 from hub.settings import settings
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
     from sqlmodel.sql.expression import SelectOfScalar
 
+PATIENCE = "it asks for patience"
+SPREAD = 0.2
+"""Who waits in place for the end of a provider's patience waits up to this share longer, so that not all come at once."""
 _FRESH = {"populate_existing": True}
 HAS_NEWS_FOR_THE_GATE: ColumnElement[bool] = or_(
-    col(ProviderGateRow.misconfigured_in_a_row) > 0, col(ProviderGateRow.window_began_at).is_not(None), col(ProviderGateRow.probes)
+    col(ProviderGateRow.misconfigured_in_a_row) > 0,
+    col(ProviderGateRow.window_began_at).is_not(None),
+    col(ProviderGateRow.probes),
+    col(ProviderGateRow.closed_until).is_not(None),
 )
 """Whether a success changes anything about the gate; on a good day it does not, and nothing is written."""
 
@@ -40,13 +47,6 @@ class Shut(NamedTuple):
     why: str
 
 
-class Slot(NamedTuple):
-    """The call has its place in the queue of a limited provider: at that moment, so many seconds from now."""
-
-    at: datetime
-    seconds: float
-
-
 def is_free(gate: ProviderGateRow | None, now: datetime) -> bool:
     """Tell whether a call may go through without another look at the gate."""
     if gate is None:
@@ -56,7 +56,7 @@ def is_free(gate: ProviderGateRow | None, now: datetime) -> bool:
 
 async def pass_gate(
     session: AsyncSession, provider: str, now: datetime, *, slot: datetime | None, call_seconds: float
-) -> Shut | Slot | None:
+) -> Shut | Wait | None:
     """
     Let a call through (None), or say why not, or when, as the gate that is there has it. Its row stays locked until the transaction ends.
 
@@ -66,7 +66,10 @@ async def pass_gate(
     if gate.paused is not None:
         return Shut(LOOK_WHETHER_PAUSED_SECONDS * settings().time_scale, f"{provider} is paused: {gate.paused}")
     if gate.closed_until is not None and gate.closed_until > now:
-        return Shut((gate.closed_until - now).total_seconds(), f"{provider} is closed: {gate.reason}")
+        seconds = (gate.closed_until - now).total_seconds()
+        if gate.probes or seconds > settings().wait_in_place_seconds:
+            return Shut(seconds, f"{provider} is closed: {gate.reason or PATIENCE}")
+        return Wait(seconds * (1 + random.uniform(0, SPREAD)), f"{provider} asks for patience", slot)  # noqa: S311 - not all at once
     if gate.probes:
         gate.closed_until = now + timedelta(seconds=call_seconds)
         gate.probing = True
@@ -78,7 +81,7 @@ async def pass_gate(
     return _take_a_place(gate, gate.rate_per_second, now)
 
 
-def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | Slot | None:
+def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | Wait | None:
     """Charge a token of the bucket, also one that is still to come when that is worth waiting for in place."""
     free_at = max(gate.free_at or now, now)
     at = free_at - timedelta(seconds=(gate.burst - 1) / rate)
@@ -87,17 +90,21 @@ def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | S
     if wait > patience:
         return Shut(wait + random.uniform(0, patience), f"{gate.provider} is limited to {rate:g} a second")  # noqa: S311 - not all at once
     gate.free_at = free_at + timedelta(seconds=1 / rate)
-    return Slot(at, wait) if wait > 0 else None
+    return _in_the_queue(gate, wait, at) if wait > 0 else None
 
 
-def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime) -> Slot | None:
+def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime) -> Wait | None:
     """Let the call through that has waited for its turn; those who come late for theirs go one after the other, not all at once."""
     apart = timedelta(seconds=1 / rate)
     earliest = slot if gate.passed_at is None else gate.passed_at + apart
     if earliest > now:
-        return Slot(slot, (earliest - now).total_seconds())
+        return _in_the_queue(gate, (earliest - now).total_seconds(), slot)
     gate.passed_at = max(earliest, now - apart)  # a moment too late for one's turn is made up for, once
     return None
+
+
+def _in_the_queue(gate: ProviderGateRow, seconds: float, slot: datetime) -> Wait:
+    return Wait(seconds, f"{gate.provider} is limited", slot)
 
 
 async def gate_is_fine(session: AsyncSession, provider: str) -> None:
@@ -105,35 +112,37 @@ async def gate_is_fine(session: AsyncSession, provider: str) -> None:
     gate = (await session.exec(_row_of(provider).where(HAS_NEWS_FOR_THE_GATE), execution_options=_FRESH)).one_or_none()
     if gate is None:
         return
+    now = await database_now(session)
     gate.misconfigured_in_a_row = 0
     if gate.probing:
         gate.probes = gate.probing = False
         gate.closed_until = gate.reason = gate.window_began_at = None
         gate.closings, gate.wakes = 0, True
-    elif gate.window_began_at is not None:
+        return
+    if gate.window_began_at is not None:
         gate.calls += 1
-        if _is_over(gate, await database_now(session)):
+        if _is_over(gate, now):
             gate.window_began_at = None
+    if gate.closed_until is not None and gate.closed_until <= now and not gate.probes:
+        gate.closed_until = gate.reason = None
 
 
 async def gate_learns(session: AsyncSession, provider: str, error: ProviderError | None) -> None:
     """
     Note that a call went wrong.
 
-    The third misconfigured answer in a row closes the gate, and so does a provider that asks for more patience than a run has, and a share
-    of failures that is too high. A business refusal is none, and neither is a call that we did not send in time.
+    The third misconfigured answer in a row closes the gate, and so does a provider that asks for patience, and a share of failures that is
+    too high. A business refusal is none, and neither is a call that we did not send in time.
     """
     match error:
         case Misconfigured():
             gate = await _locked(session, provider)
             gate.misconfigured_in_a_row += 1
             if gate.probing or gate.misconfigured_in_a_row >= CLOSES_AFTER_MISCONFIGURED:
-                await _close(session, gate, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}", probes=True)
-        case RateLimited():
-            seconds = error.retry_after_seconds or 0
-            if seconds > settings().wait_in_place_seconds:
-                await _close(session, await _locked(session, provider), seconds, "it asks for patience", probes=False)
-        case LeftTooLate():
+                await _close(session, gate, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}")
+        case RateLimited() if error.retry_after_seconds:
+            await _be_patient(session, await _locked(session, provider), error.retry_after_seconds)
+        case RateLimited() | LeftTooLate():
             pass
         case OutcomeUnknown() | NotSent():
             await _count_failure(session, await _locked(session, provider))
@@ -152,18 +161,28 @@ async def _count_failure(session: AsyncSession, gate: ProviderGateRow) -> None:
     if gate.probing or (gate.calls >= BREAKER.least_calls and gate.failures >= BREAKER.share * gate.calls):
         seconds = min(BREAKER.closed_seconds * 2**gate.closings, BREAKER.longest_seconds) * settings().time_scale
         gate.closings += 1
-        await _close(session, gate, seconds, f"{gate.failures} of {gate.calls} calls failed", probes=True)
+        await _close(session, gate, seconds, f"{gate.failures} of {gate.calls} calls failed")
 
 
 def _is_over(gate: ProviderGateRow, now: datetime) -> bool:
     return gate.window_began_at is None or now - gate.window_began_at > timedelta(seconds=BREAKER.window_seconds)
 
 
-async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str, *, probes: bool) -> None:
+async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str) -> None:
     until = await database_now(session) + timedelta(seconds=seconds)
     if gate.probing or gate.closed_until is None or gate.closed_until < until:
         gate.closed_until, gate.reason = until, reason
-    gate.probes, gate.probing, gate.window_began_at = probes, False, None
+    gate.probes, gate.probing, gate.window_began_at = True, False, None
+
+
+async def _be_patient(session: AsyncSession, gate: ProviderGateRow, seconds: float) -> None:
+    """Close the gate for as long as the provider wishes; one that ends with a probe still does. A moment's wish is no reason to name."""
+    until = await database_now(session) + timedelta(seconds=seconds)
+    if gate.probing or gate.closed_until is None or gate.closed_until < until:
+        gate.closed_until = until
+        if seconds > settings().wait_in_place_seconds:
+            gate.reason = gate.reason or PATIENCE
+    gate.probing = False
 
 
 async def _locked(session: AsyncSession, provider: str) -> ProviderGateRow:

@@ -87,7 +87,7 @@ async def find_out(effect: Effect, *, terms: Terms, find: Find[Result]) -> Resul
 
 
 async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) -> Result | None:
-    """Call with the stored request and commit the outcome; None after a wait, to begin anew."""
+    """Call with the stored request and commit the outcome; None to begin anew, which waits as long as the provider wishes."""
     exchange = Exchange(send_by=begun_at + settings().send_window_seconds)
     try:
         request = type(effect.request).model_validate(ask.request)
@@ -100,7 +100,6 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
         await unhurried(not_done(effect, ask.attempt_id, exchange, "rate_limited", limit))
         if limit.retry_after_seconds is None:
             raise
-        await _wait(limit.retry_after_seconds, f"{effect.what.provider} asks for patience")
         return None
     except (NotSent, Misconfigured, OutcomeUnknown) as error:
         await unhurried(not_done(effect, ask.attempt_id, exchange, _outcome_of(error), error))
@@ -114,7 +113,7 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
 
 async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result | None:
     """
-    Ask the provider what has happened, and commit the answer; None after a wait, to begin anew.
+    Ask the provider what has happened, and commit the answer; None to begin anew, at once or after a wait.
 
     Before a call has surely ended, only a find decides anything.
     """
@@ -131,7 +130,6 @@ async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result
         await unhurried(look_failed(effect, look.at, exchange, _outcome_of(error), error))
         if not isinstance(error, RateLimited) or error.retry_after_seconds is None:
             raise
-        await _wait(error.retry_after_seconds, f"{effect.what.provider} asks for patience")
         return None
     if result is not None:
         return _accepted(effect, await unhurried(found(effect, look.at, exchange, result)), result)
