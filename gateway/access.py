@@ -34,3 +34,4 @@ MayWrite = Annotated[str, MAY_WRITE]
 """The name of the key that asks."""
 MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
 MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])
+MAY_READ_METRICS = Security(_opened, scopes=["metrics:read"])

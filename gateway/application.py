@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import health, orders, signups
+from gateway import health, metrics, orders, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from gateway.webhooks import PATH, Door
@@ -79,6 +79,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
     if with_orders:
         app.include_router(orders.router)
         app.include_router(signups.router)
+        app.include_router(metrics.router)
     app.include_router(health.router)
     app.exception_handler(RequestValidationError)(invalid)
     for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):

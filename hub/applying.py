@@ -18,7 +18,7 @@ from hub.facts import AttentionNeeded, Fact, PaymentSettled, RefundedInAll, Refu
 from hub.kinds import kind_of
 from hub.message_facts import Delivery
 from hub.order_following import follow_order
-from hub.settling import HAPPENED
+from hub.settling import HAPPENED, done_twice
 from hub.signup_following import follow_signup
 from hub.signup_tables import SignupRow
 from hub.steps import OPEN_STATES, EffectState
@@ -89,7 +89,7 @@ async def _settle(session: AsyncSession, row: Paying, effect: EffectRow, told: T
     if told.delivery is not None:
         effect.delivery = told.delivery if effect.delivery is None else forward(Delivery(effect.delivery), told.delivery)
     if effect.state in HAPPENED and told.state in HAPPENED and told.reference not in (None, effect.reference):
-        await _call_a_person(session, row, f"{effect.provider} did {effect.action!r} twice: {effect.reference} and {told.reference}")
+        await done_twice(session, row, effect, told.reference, source="webhook")
         return True
     late_success = effect.state == EffectState.REFUSED and told.state == EffectState.DONE and not await _taken_over(session, effect)
     if effect.state not in OPEN_STATES and not late_success:
@@ -101,7 +101,7 @@ async def _settle(session: AsyncSession, row: Paying, effect: EffectRow, told: T
     effect.result = effect.result if told.result is None else told.result.model_dump(mode="json")
     effect.settled_at = await database_now(session)
     unknown = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.outcome) == "unknown")
-    await session.exec(update(AttemptRow).where(*unknown).values(outcome="found", ended_at=effect.settled_at))
+    await session.exec(update(AttemptRow).where(*unknown).values(outcome="found"))
     return True
 
 

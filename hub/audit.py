@@ -11,11 +11,12 @@ import hashlib
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from sqlalchemy import tuple_
+from sqlalchemy import func, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from hub.database import transaction
-from hub.inbox_tables import PaymentAuditRow
+from hub.inbox_tables import PaymentAuditCheckRow, PaymentAuditRow
 from hub.values import Frozen
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Audited(Frozen):
 
 
 async def verify_chains() -> Audited:
-    """Follow every chain from its first entry to its last."""
+    """Follow every chain from its first entry to its last, and note for the metrics that it was done and how many are broken."""
     broken: list[BrokenEntry] = []
     heads = hashlib.sha256()
     entries, subjects = 0, 0
@@ -60,7 +61,15 @@ async def verify_chains() -> Audited:
             before, entries = row, entries + 1
         last = (rows[-1].subject_kind, rows[-1].subject_id, rows[-1].number)
     _add_head(heads, before)
+    await _note_check(len(broken))
     return Audited(entries=entries, subjects=subjects, broken=tuple(broken), heads=heads.hexdigest())
+
+
+async def _note_check(broken: int) -> None:
+    said = {"at": func.clock_timestamp(), "broken": broken}
+    async with transaction() as session:
+        check = insert(PaymentAuditCheckRow).values(id=1, **said)
+        await session.exec(check.on_conflict_do_update(index_elements=["id"], set_=said))
 
 
 async def _page(after: tuple[str, str, int] | None) -> list[PaymentAuditRow]:

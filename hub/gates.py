@@ -21,6 +21,7 @@ from hub.policies import BREAKER, CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECOND
 from hub.settings import settings
 from hub.subject_rows import database_now
 from hub.tables import ProviderGateRow
+from hub.tallies import LIMITED, tally_seconds
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -78,7 +79,10 @@ async def pass_gate(
         return None
     if slot is not None and now < slot + timedelta(seconds=settings().send_window_seconds):
         return _use_the_place(gate, gate.rate_per_second, slot, now)
-    return _take_a_place(gate, gate.rate_per_second, now)
+    met = _take_a_place(gate, gate.rate_per_second, now)
+    if met is not None:
+        await tally_seconds(session, LIMITED, provider, seconds=met.seconds)
+    return met
 
 
 def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | Wait | None:

@@ -24,6 +24,7 @@ class NoticeRow(SQLModel, table=True):
         Index("notices_due", "next_at", "id", postgresql_where=text("next_at IS NOT NULL")),
         Index("notices_early", "waits_for", postgresql_where=text("state = 'early'")),
         Index("notices_to_clear", "handled_at", postgresql_where=text("content IS NOT NULL AND state IN ('handled', 'not_for_us')")),
+        Index("notices_stuck", "id", postgresql_where=text("state IN ('failed', 'quarantined')")),
         Index("notices_by_subject", "subject_kind", "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
     )
 
@@ -84,3 +85,13 @@ class PaymentAuditRow(SQLModel, table=True):
     reference: str | None = None
     at: datetime = moment(required=True)
     digest: str
+
+
+class PaymentAuditCheckRow(SQLModel, table=True):
+    """When the chains of the payment audit log were last followed, and how many were broken; one row at most."""
+
+    __tablename__ = "payment_audit_check"
+
+    id: int = Field(primary_key=True)
+    at: datetime = moment(required=True)
+    broken: int

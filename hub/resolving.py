@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from hub.database import transaction
@@ -94,4 +94,6 @@ async def _it_did_not(session: AsyncSession, row: SubjectColumns, effect: Effect
 async def _end_calls(session: AsyncSession, effect: EffectRow, outcome: str, now: datetime) -> None:
     calls = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.kind) == "call")
     unsettled = col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown")
-    await session.exec(update(AttemptRow).where(*calls, unsettled).values(outcome=outcome, ended_at=now))
+    await session.exec(
+        update(AttemptRow).where(*calls, unsettled).values(outcome=outcome, ended_at=func.coalesce(col(AttemptRow.ended_at), now))
+    )

@@ -20,6 +20,7 @@ from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
 from hub.subject_rows import database_now, locked, record
 from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns, metadata
+from hub.tallies import DUPLICATE, tally
 from hub.values import Frozen
 
 SETTLED = (EffectState.DONE, EffectState.PENDING, EffectState.REFUSED, EffectState.UNDONE)
@@ -64,7 +65,7 @@ async def found(effect: Effect, at: datetime, exchange: Exchange, result: Frozen
             update(AttemptRow)
             .where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call")
             .where(col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown"))
-            .values(outcome="found", ended_at=now)
+            .values(outcome="found", ended_at=func.coalesce(col(AttemptRow.ended_at), now))
         )
     return outcome
 
@@ -93,7 +94,7 @@ async def absent(effect: Effect, at: datetime, exchange: Exchange) -> float | No
         if row.same_key_is_useless:
             return None
         for call in calls:
-            call.outcome, call.ended_at = "absent", now
+            call.outcome, call.ended_at = "absent", call.ended_at or now
         row.state = EffectState.INTENDED
         subject.epoch += 1
         return 0.0
@@ -115,6 +116,13 @@ async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: Eff
     row.resume_at = None
     subject.resume_at = await database_now(session)  # the next run tells the team, and nothing else
     return reason
+
+
+async def done_twice(session: AsyncSession, subject: SubjectColumns, row: EffectRow, reference: str | None, *, source: str) -> None:
+    """Record that the provider has also done the effect as ``reference``, so that a person has to look."""
+    reason = f"{row.provider} did {row.action!r} twice: {row.reference} and {reference}"
+    await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source=source)
+    await tally(session, DUPLICATE, row.provider, row.action)
 
 
 async def look_failed(effect: Effect, at: datetime, exchange: Exchange, outcome: str, error: ProviderError) -> None:
@@ -173,8 +181,7 @@ async def _write(
     session: AsyncSession, subject: SubjectColumns, row: EffectRow, outcome: Outcome, result: Frozen, *, source: str, now: datetime
 ) -> None:
     if row.state in HAPPENED and outcome.state in HAPPENED and row.reference != outcome.reference:
-        reason = f"{row.provider} did {row.action!r} twice: {row.reference} and {outcome.reference}"
-        await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
+        await done_twice(session, subject, row, outcome.reference, source="resolver")
         return
     late = row.state == EffectState.REFUSED and outcome.state == EffectState.PENDING  # the no came by webhook, after this answer was given
     if late or row.state in (EffectState.DONE, EffectState.UNDONE):

@@ -24,6 +24,7 @@ class SignupRow(SubjectColumns, table=True):
         UniqueConstraint("email", name="signups_one_per_email"),
         Index("signups_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
         Index("signups_by_status", "status", "created_at", "id"),
+        Index("signups_attention", "progressed_at", postgresql_where=text("attention IS NOT NULL")),
     )
 
     email: str

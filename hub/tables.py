@@ -62,6 +62,7 @@ class OrderRow(SubjectColumns, table=True):
         Index("orders_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
         Index("orders_by_status", "status", "created_at", "id"),
         Index("orders_by_tracking_number", "tracking_number", postgresql_where=text("tracking_number IS NOT NULL")),
+        Index("orders_attention", "progressed_at", postgresql_where=text("attention IS NOT NULL")),
     )
 
     currency: str
@@ -101,6 +102,7 @@ class EffectRow(SQLModel, table=True):
         ),
         Index("effects_by_subject", "subject_kind", "subject_id", "step"),
         Index("effects_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
+        Index("effects_open", "provider", postgresql_where=text("state IN ('intended', 'pending', 'unknown')")),
         Index("effects_by_reference", "provider", "reference", postgresql_where=text("reference IS NOT NULL")),
     )
 
