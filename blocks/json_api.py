@@ -1,4 +1,4 @@
-"""Our own small adapter for JSON APIs without a fit SDK, on guarded connections: what Shippo, Twilio and the profile service share."""
+"""Our own small adapter for JSON APIs without a fit SDK, on guarded connections, for Shippo, Twilio, GitHub, our profile service."""
 
 from __future__ import annotations
 
@@ -29,10 +29,16 @@ async def ask(client: GuardedClient, method: str, path: str, **request: Any) -> 
         httpx.HTTPStatusError: Any other answer; the account's ``in_our_words`` reads it.
         ValueError: A good answer that is no JSON.
     """
+    response = await answered(client, method, path, **request)
+    return None if response.status_code == httpx.codes.NO_CONTENT else response.json()
+
+
+async def answered(client: GuardedClient, method: str, path: str, **request: Any) -> httpx.Response:
+    """Return a good answer, whatever is in it. Raises like ``ask`` for any other."""
     response = await client.request(method, path, **request)
     if not response.is_success:
         raise httpx.HTTPStatusError("not a success", request=response.request, response=response)
-    return None if response.status_code == httpx.codes.NO_CONTENT else response.json()
+    return response
 
 
 def complaint_in(response: httpx.Response) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from blocks.provider_account import ProviderAccount
 from blocks.translation import Answer, Call, seconds_to_wait, translated
 from blocks.transports import guarded_session
-from hub.messages import PostedMessage, TeamMessage
+from hub.messages import MessageUpdate, PostedMessage, TeamMessage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,6 +118,19 @@ class SlackAccount(ProviderAccount):
         client = await self.get_client()
         with in_our_words("post the message"):
             answer = await client.chat_postMessage(channel=request.channel, text=request.text, metadata=metadata)
+            posted = _Posted.model_validate(answer.data)
+            return PostedMessage(channel=posted.channel, timestamp=posted.ts)
+
+    async def update_message(self, request: MessageUpdate, *, key: str) -> PostedMessage:
+        """
+        Let a posted message say something else; a repeat changes nothing more.
+
+        Source: https://docs.slack.dev/reference/methods/chat.update
+        """
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {**request.metadata, "effect": key}}
+        client = await self.get_client()
+        with in_our_words("update the message"):
+            answer = await client.chat_update(channel=request.channel, ts=request.timestamp, text=request.text, metadata=metadata)
             posted = _Posted.model_validate(answer.data)
             return PostedMessage(channel=posted.channel, timestamp=posted.ts)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ANSWER_LIMIT_BYTES = 1024 * 1024
 CONNECTIONS = 50
 KEEP_ALIVE_SECONDS = 4  # below the 5 s of uvicorn and many load balancers: a connection they are about to close is not picked up
-_REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-slack-req-id", "x-message-id", "twilio-request-id")
+_REQUEST_ID_HEADERS = ("request-id", "x-request-id", "x-slack-req-id", "x-message-id", "twilio-request-id", "x-github-request-id")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _FIRST_REDIRECT, _FIRST_ERROR = 300, 400
 

@@ -1,4 +1,4 @@
-"""Senders of webhooks that we never call: GitHub's repositories, and systems of the company's own."""
+"""Senders of webhooks that we never call: systems of the company's own."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pydantic import ConfigDict, Field, SecretStr
 
 class WebhookSender(Block):
     """
-    What a sender's webhooks are verified with. The document is named after the path: ``github`` for ``/webhooks/github``, or ``custom``.
+    What a sender's webhooks are verified with. The document is named after the path: ``custom`` for ``/webhooks/custom``.
 
-    For ``custom`` the secret is ``whsec_`` followed by base64, as Standard Webhooks writes it.
+    The secret is ``whsec_`` followed by base64, as Standard Webhooks writes it.
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
 
     _block_type_slug = "hub-webhook-sender"  # ours, so it cannot meet a built-in one; never rename
     _block_type_name = "Hub Webhook Sender"
-    _description = "Verifies what GitHub, or a system of your own, tells the hub."
+    _description = "Verifies what a system of your own tells the hub."
 
     model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)
 

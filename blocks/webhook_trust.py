@@ -10,6 +10,7 @@ import httpx
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from blocks.github_account import GitHubAccount
 from blocks.process_server import connection
 from blocks.provider_account import ProviderAccount
 from blocks.sendgrid_account import SendGridAccount
@@ -28,7 +29,7 @@ SENDERS: dict[str, type[ProviderAccount | WebhookSender]] = {
     "shippo": ShippoAccount,
     "slack": SlackAccount,
     "twilio": TwilioAccount,
-    "github": WebhookSender,
+    "github": GitHubAccount,
     "custom": WebhookSender,
 }
 ANSWER_SECONDS = 10

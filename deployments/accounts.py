@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from blocks.github_account import GitHubAccount
 from blocks.profile_service import ProfileService
 from blocks.provider_account import ProviderAccount
 from blocks.sendgrid_account import SendGridAccount
@@ -28,6 +29,7 @@ ACCOUNTS: dict[str, type[ProviderAccount]] = {
     "slack": SlackAccount,
     "twilio": TwilioAccount,
     "profiles": ProfileService,
+    "github": GitHubAccount,
 }
 REHEARSAL_PATHS = {
     "stripe": "/stripe",
@@ -36,10 +38,12 @@ REHEARSAL_PATHS = {
     "slack": "/slack/api/",
     "twilio": "/twilio",
     "profiles": "",
+    "github": "/github",
 }
 REHEARSAL_LIMITS = {"timeout_seconds": 5, "late_seconds": 1}
 REHEARSAL_FIELDS: dict[str, dict[str, Any]] = {
-    "twilio": {"account_sid": f"AC{'5a' * 16}", "from_number": "+15005550006", "messaging_service_sid": None}
+    "twilio": {"account_sid": f"AC{'5a' * 16}", "from_number": "+15005550006", "messaging_service_sid": None},
+    "github": {"hooks": ("example/shop/100000001",)},
 }
 
 

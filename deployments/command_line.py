@@ -12,7 +12,9 @@ from typing import Any
 
 from cyclopts import App
 
-_app = App(name="hub", help="Orders and sign-ups across Stripe, SendGrid, Shippo, Slack and others, exactly once, on Prefect.")
+_app = App(
+    name="hub", help="Orders, sign-ups and releases across Stripe, SendGrid, Shippo, Slack, GitHub and others, exactly once, on Prefect."
+)
 _app.command("deployments.up_command:up", name="up", help="Start everything on this machine, and stay until Ctrl-C.")
 _app.command("deployments.doctor:doctor", name="doctor", help="Check everything, and say what to do about what is wrong.")
 _app.command("deployments.guarantees:guarantees", name="guarantees", help="What is promised, where it is enforced, and the residue.")
@@ -21,6 +23,7 @@ _app.command("deployments.order_commands:order", name="order", help="One order: 
 _app.command("deployments.order_commands:orders", name="orders", help="All orders.")
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
 _app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry, resolve.")
+_app.command("deployments.release_commands:release", name="release", help="One release: start, show, explain, retry, resolve.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
 _app.command(
     "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."

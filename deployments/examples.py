@@ -1,4 +1,4 @@
-"""The order and the sign-up of the tutorial, as written there; `hub order place` and `hub signup place` without a file use them."""
+"""The order, the sign-up and the release of the tutorial; `hub order place` and `hub signup place` use the first two without a file."""
 
 from __future__ import annotations
 
@@ -17,3 +17,5 @@ EXAMPLE_SIGNUP: dict[str, Any] = {
     "initialPayment": {"amount": 29.99, "paymentMethod": "credit_card"},
     "preferences": {"newsletter": True, "sms_notifications": False},
 }
+
+EXAMPLE_RELEASE: dict[str, Any] = {"repository": "example/shop", "ref": "main", "environment": "production"}

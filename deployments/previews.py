@@ -1,4 +1,4 @@
-"""How a notification reads: written about the example order or sign-up, with example words for what only its step would know."""
+"""How a notification reads: written about the example order, sign-up or release, with example words for what only its step would know."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from deployments.examples import EXAMPLE_ORDER, EXAMPLE_SIGNUP
+from deployments.examples import EXAMPLE_ORDER, EXAMPLE_RELEASE, EXAMPLE_SIGNUP
 from hub.bulletins import Bulletin
 from hub.composing import compose
 from hub.facets import Facets
@@ -14,6 +14,8 @@ from hub.messages import Mail
 from hub.money import Money
 from hub.notification_types import NotificationType
 from hub.orders import Order, OrderRequest
+from hub.release_facets import ReleaseFacets
+from hub.releases import Release, ReleaseRequest
 from hub.signup_facets import LENIENT, SignupFacets
 from hub.signups import Signup, SignupRequest
 from hub.subjects import Subject
@@ -42,7 +44,7 @@ class Preview:
 
 
 def preview_of(what: NotificationType) -> Preview:
-    """Return how ``what`` reads to the customer of the example order, or to the user of the example sign-up."""
+    """Return how ``what`` reads to the customer of the example order, to the user of the example sign-up, or to the team."""
     message = compose(what, example_of(what.kinds[0]), **WORDS)
     if isinstance(message, Mail):
         return Preview(f"Subject: {message.subject}\n\n{message.text}", message.html)
@@ -50,10 +52,13 @@ def preview_of(what: NotificationType) -> Preview:
 
 
 def example_of(kind: str, **changes: Any) -> Subject:
-    """Return the example order or sign-up as a run would hold it; ``changes`` replace parts of the request."""
+    """Return the example order, sign-up or release as a run would hold it; ``changes`` replace parts of the request."""
     if kind == "order":
         order = OrderRequest.model_validate({**EXAMPLE_ORDER, "customer": {**EXAMPLE_ORDER["customer"], "phone": PHONE}, **changes})
         facets = Facets(amount=order.amount)
         return Order(id="o-1001", request=order, payment_method="pm_card_visa", facets=facets, tracking_number=TRACKING_NUMBER, **_AS_HELD)
+    if kind == "release":
+        release = ReleaseRequest.model_validate({**EXAMPLE_RELEASE, **changes})
+        return Release(id="r-1001", request=release, facets=ReleaseFacets(), **_AS_HELD)
     signup = SignupRequest.model_validate({**EXAMPLE_SIGNUP, **changes})
     return Signup(id="s-1001", request=signup, critical=LENIENT, payment_method="pm_card_visa", facets=SignupFacets(), **_AS_HELD)

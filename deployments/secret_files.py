@@ -20,6 +20,7 @@ _REHEARSAL_PREFIXES = {
     "slack": "xoxb-rehearsal-",
     "twilio": "rehearsal_twilio_",
     "profiles": "profiles_rehearsal_",
+    "github": "github_pat_rehearsal_",
 }
 
 

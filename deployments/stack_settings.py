@@ -58,6 +58,10 @@ class StackSettings(BaseSettings):
     twilio_from_number: str | None = Field(default=None, description="Number that the texts come from.")
     twilio_messaging_service_sid: str | None = Field(default=None, description="Messaging service, instead of a number.")
     profile_service_key: SecretStr | None = Field(default=None, min_length=8, description="Key of the company's user-profile service.")
+    github_token: SecretStr | None = Field(default=None, min_length=8, description="Token for the deployments of our repositories.")
+    github_hooks: str | None = Field(
+        default=None, description="Webhooks whose missed deliveries are asked for again: owner/name/hook-id, comma-separated."
+    )
     profile_service_url: str | None = Field(default=None, description="Address of the profile service, without /profiles.")
 
     stripe_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="Signing secret of the Stripe endpoint.")
@@ -81,6 +85,7 @@ class StackSettings(BaseSettings):
             "slack": self.slack_bot_token,
             "twilio": self.twilio_auth_token,
             "profiles": self.profile_service_key,
+            "github": self.github_token,
         }
         return {provider: key.get_secret_value() for provider, key in given.items() if key is not None}
 
@@ -94,6 +99,8 @@ class StackSettings(BaseSettings):
         twilio = {} if self.twilio_account_sid is None else {"account_sid": self.twilio_account_sid}
         profiles = {} if self.profile_service_url is None else {"base_url": self.profile_service_url, "allow_other_host": True}
         signing: dict[str, dict[str, Any]] = {name: {"webhook_secret": secret} for name, secret in self.webhook_secrets().items()}
+        hooks = {} if self.github_hooks is None else {"hooks": tuple(hook.strip() for hook in self.github_hooks.split(","))}
+        signing["github"] = signing.get("github", {}) | hooks
         return signing | {"twilio": {**twilio, **(sender if any(sender.values()) else {})}, "profiles": profiles}
 
     def provider_environment(self) -> dict[str, str]:
@@ -110,6 +117,7 @@ KEY_VARIABLES = {
     "slack": "SLACK_BOT_TOKEN",
     "twilio": "TWILIO_AUTH_TOKEN",
     "profiles": "PROFILE_SERVICE_KEY",
+    "github": "GITHUB_TOKEN",
 }
 WEBHOOK_VARIABLES = {
     "stripe": "STRIPE_WEBHOOK_SECRET",
@@ -119,4 +127,4 @@ WEBHOOK_VARIABLES = {
     "github": "GITHUB_WEBHOOK_SECRET",
     "custom": "CUSTOM_WEBHOOK_SECRET",
 }
-FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "PROFILE_SERVICE_URL")
+FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "PROFILE_SERVICE_URL", "GITHUB_HOOKS")

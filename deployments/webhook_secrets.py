@@ -17,7 +17,7 @@ from blocks.webhook_sender import WebhookSender
 from hub.private_files import SECRETS_FOLDER, kept, write_private
 
 SANDBOX_FILE = "sandbox_webhook_secrets.json"
-SENDERS = ("github", "custom")  # whom we never call: they have no account, only a `hub-webhook-sender`
+SENDERS = ("custom",)  # whom we never call: they have no account, only a `hub-webhook-sender`
 _REHEARSAL = b"rehearsal"  # nine bytes, so that they are recognisable in base64, too
 
 
@@ -39,7 +39,7 @@ def verifying_secrets(home: Path, rehearsal_keys: Mapping[str, str]) -> dict[str
 
 
 async def save_senders(given: Mapping[str, str], rehearsed: Mapping[str, SecretStr]) -> None:
-    """GitHub and our own systems may call: with the secret that was ``given``, or that somebody saved, or else a ``rehearsed`` one."""
+    """Systems of our own may call: with the secret that was ``given``, or that somebody saved, or else a ``rehearsed`` one."""
     for name in SENDERS:
         earlier = await _saved(name)
         if name in given:

@@ -35,3 +35,5 @@ MayWrite = Annotated[str, MAY_WRITE]
 MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
 MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])
 MAY_READ_METRICS = Security(_opened, scopes=["metrics:read"])
+MAY_READ_RELEASES = Security(_opened, scopes=["releases:read"])
+MAY_WRITE_RELEASES = Security(_opened, scopes=["releases:write"])

@@ -1,4 +1,4 @@
-"""The gateway's applications, for orders and sign-ups and for webhooks: their routes, their errors, and what they open and close."""
+"""The gateway's applications, for subjects and for webhooks: their routes, their errors, and what they open and close."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import health, metrics, orders, signups
+from gateway import health, metrics, orders, releases, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from gateway.webhooks import PATH, Door
@@ -23,6 +23,8 @@ from hub.order_rows import NoSuchOrder
 from hub.per_loop import close_all
 from hub.refund_views import NoSuchRefund
 from hub.refunds import NotRefundable, RefundDiffers
+from hub.release_rows import NoSuchRelease
+from hub.releasing import ReleaseDiffers
 from hub.settings import settings
 from hub.signup_rows import NoSuchSignup
 from hub.views import BadCursor
@@ -80,6 +82,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         app.include_router(orders.router)
         app.include_router(signups.router)
         app.include_router(metrics.router)
+        app.include_router(releases.router)
     app.include_router(health.router)
     app.exception_handler(RequestValidationError)(invalid)
     for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -94,6 +97,8 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         (NotRefundable, status.HTTP_409_CONFLICT),
         (NoSuchSignup, status.HTTP_404_NOT_FOUND),
         (SignupDiffers, status.HTTP_409_CONFLICT),
+        (NoSuchRelease, status.HTTP_404_NOT_FOUND),
+        (ReleaseDiffers, status.HTTP_409_CONFLICT),
         (AliasInLiveMode, status.HTTP_422_UNPROCESSABLE_CONTENT),
         (PaymentMethodMissing, status.HTTP_422_UNPROCESSABLE_CONTENT),
         (BadCursor, status.HTTP_422_UNPROCESSABLE_CONTENT),
@@ -105,7 +110,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
 def _answering(code: int) -> Any:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         del request
-        differs = {"differs": error.paths} if isinstance(error, OrderDiffers | SignupDiffers) else {}
+        differs = {"differs": error.paths} if isinstance(error, OrderDiffers | SignupDiffers | ReleaseDiffers) else {}
         return JSONResponse({"detail": str(error), **differs}, status_code=code)
 
     return answer

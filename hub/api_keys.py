@@ -14,7 +14,7 @@ from hub.database import transaction
 from hub.tables import ApiKeyRow
 from hub.values import Frozen
 
-SCOPES = ("orders:read", "orders:write", "signups:read", "signups:write", "metrics:read")
+SCOPES = ("orders:read", "orders:write", "signups:read", "signups:write", "releases:read", "releases:write", "metrics:read")
 PREFIX = "hub_"
 
 

@@ -23,7 +23,7 @@ from hub.signup_following import follow_signup
 from hub.signup_tables import SignupRow
 from hub.steps import OPEN_STATES, EffectState
 from hub.subject_rows import database_now, record
-from hub.tables import AttemptRow, EffectRow, OrderRow
+from hub.tables import AttemptRow, EffectRow, OrderRow, SubjectColumns
 from hub.telling import Told, told_by
 
 if TYPE_CHECKING:
@@ -34,15 +34,16 @@ if TYPE_CHECKING:
     from hub.readings import Address
 
 Paying = OrderRow | SignupRow
+"""The subjects that money is taken from; a release costs nothing."""
 FOLLOWS: dict[str, Callable[..., Awaitable[None]]] = {"order": follow_order, "signup": follow_signup}
-"""By kind of subject: makes what a new fact makes necessary due, in the same commit."""
+"""By kind of subject, where there is anything: makes what a new fact makes necessary due, in the same commit."""
 
 
 class Contradiction(Exception):
     """What the provider says cannot be true of this subject; nothing of it was applied, and a person has to look."""
 
 
-async def apply(session: AsyncSession, row: Paying, effect: EffectRow | None, address: Address, facts: Sequence[Fact]) -> str:
+async def apply(session: AsyncSession, row: SubjectColumns, effect: EffectRow | None, address: Address, facts: Sequence[Fact]) -> str:
     """
     Take in ``facts`` about the locked ``row`` (and its ``effect``, where the provider named one), and return what they were.
 
@@ -54,7 +55,7 @@ async def apply(session: AsyncSession, row: Paying, effect: EffectRow | None, ad
         if (doubt := _contradicts(row, fact)) is not None:
             await _call_a_person(session, row, doubt)
             raise Contradiction(doubt)
-    said = []
+    said, follow = [], FOLLOWS.get(kind_of(row).name)
     for fact in known:
         epoch, waits_until = row.epoch, effect and effect.resume_at
         changed = effect is not None and await _settle(session, row, effect, told_by(fact, effect))
@@ -63,14 +64,16 @@ async def apply(session: AsyncSession, row: Paying, effect: EffectRow | None, ad
             row.epoch += 1
         if changed and waits_until is not None and row.resume_at == waits_until:
             row.resume_at = await database_now(session)  # what it waited to know is known
-        if new:
-            await FOLLOWS[kind_of(row).name](session, row, effect, fact)
+        if new and follow is not None:
+            await follow(session, row, effect, fact)
         said.append(fact.kind if new else f"{fact.kind}, which was known")
     return "; ".join(said)
 
 
-def _contradicts(row: Paying, fact: Fact) -> str | None:
+def _contradicts(row: SubjectColumns, fact: Fact) -> str | None:
     """Return what about the fact's money cannot be true of this subject, or None."""
+    if not isinstance(row, Paying):
+        return None
     match fact:
         case PaymentSettled():
             wrong = (fact.amount, fact.currency) != (row.amount, row.currency)
@@ -82,7 +85,7 @@ def _contradicts(row: Paying, fact: Fact) -> str | None:
     return f"{fact.kind}: the provider says {told}, it is about {row.amount} {row.currency}" if wrong else None
 
 
-async def _settle(session: AsyncSession, row: Paying, effect: EffectRow, told: Told | None) -> bool:
+async def _settle(session: AsyncSession, row: SubjectColumns, effect: EffectRow, told: Told | None) -> bool:
     """Settle the effect's row as the provider's answer would have; False when there was nothing to settle."""
     if told is None:
         return False
@@ -116,5 +119,5 @@ async def _taken_over(session: AsyncSession, effect: EffectRow) -> bool:
     return (await session.exec(others)).first() is not None
 
 
-async def _call_a_person(session: AsyncSession, row: Paying, reason: str) -> None:
+async def _call_a_person(session: AsyncSession, row: SubjectColumns, reason: str) -> None:
     await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="webhook")

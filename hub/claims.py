@@ -77,7 +77,7 @@ class Lease(Generic[Held]):
 
     async def let_go(self, ended_as: str, *, resume_in_seconds: float | None, counts: bool = False, why: str | None = None) -> None:
         """
-        Give the order back and say when it is due again (None: when one of its effects is, or never).
+        Give the order back and say when it is due again (None: when one of its effects is, when its patience ends, or never).
 
         A fact that came in meanwhile has made the order due anew; that stays, unless this run has brought it all the way since. ``counts``
         keeps this run among those without progress; a run that rested has brought the order as far as it goes, and one that parked leaves
@@ -100,7 +100,7 @@ class Lease(Generic[Held]):
             self.due_anew = row.resume_at != self._due_since and not (resume_in_seconds is None and kind_of(row).is_walked(row))
             if not self.due_anew:
                 row.resume_at = (
-                    await _next_effect(session, row, now if self._due_since is None else self._due_since)
+                    await _next_moment(session, row, now if self._due_since is None else self._due_since)
                     if resume_in_seconds is None
                     else now + timedelta(seconds=resume_in_seconds)
                 )
@@ -232,6 +232,12 @@ async def _runs_without_progress(subject: Subject) -> int:
     row = KINDS[subject.kind].row
     async with transaction() as session:
         return (await session.exec(select(col(row.runs_without_progress)).where(col(row.id) == subject.id))).one()
+
+
+async def _next_moment(session: AsyncSession, row: SubjectColumns, due_since: datetime) -> datetime | None:
+    """Return when the subject is due again by itself: because of one of its effects, or because nobody may be silent for ever."""
+    moments = (await _next_effect(session, row, due_since), kind_of(row).waits_until(row))
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 async def _next_effect(session: AsyncSession, row: SubjectColumns, due_since: datetime) -> datetime | None:

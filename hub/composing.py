@@ -24,13 +24,19 @@ _templates = Environment(
 
 def compose(what: NotificationType, subject: Subject, **words: Any) -> Message:
     """
-    Return the message that ``what`` is, about ``subject``. Templates know it as ``subject``, ``order`` or ``signup``, and as ``person``.
+    Return the message that ``what`` is, about ``subject``.
+
+    Templates know it as ``subject``, ``order``, ``signup`` or ``release``, and whom it is about as ``person``.
 
     Raises:
         UndefinedError: A template asks for a word that is not there; a message with a gap is not written.
     """
     person = subject.recipient
     words = {"subject": subject, subject.kind: subject, "person": person, **words}
+    if what.channel is Channel.SLACK:
+        return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference)
+    if person is None:
+        raise TypeError(f"{subject.title} is about nobody who could be written to")
     match what.channel:
         case Channel.MAIL:
             return Mail(
@@ -44,8 +50,6 @@ def compose(what: NotificationType, subject: Subject, **words: Any) -> Message:
         case Channel.SMS:
             callback = f"{settings().webhooks_base_url}/webhooks/twilio"
             return TextRequest(to=person.phone or "", text=_short(what, words), status_callback=callback, metadata=subject.reference)
-        case Channel.SLACK:
-            return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference)
 
 
 def _short(what: NotificationType, words: dict[str, Any]) -> str:

@@ -8,11 +8,12 @@ from uuid import UUID
 from pydantic import SerializeAsAny
 
 from hub.order_steps import ORDER_STEPS
+from hub.release_steps import RELEASE_STEPS
 from hub.signup_steps import SIGNUP_STEPS
 from hub.steps import Step
 from hub.values import Frozen
 
-STEPS: dict[str, dict[str, Step]] = {"order": ORDER_STEPS, "signup": SIGNUP_STEPS}
+STEPS: dict[str, dict[str, Step]] = {"order": ORDER_STEPS, "signup": SIGNUP_STEPS, "release": RELEASE_STEPS}
 
 
 def step_of(kind: str, name: str) -> Step:

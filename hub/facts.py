@@ -1,5 +1,7 @@
 """
-What has happened to an order or a sign-up, in our words. What it means to the facets stands in ``hub.progress`` and ``hub.signup_rows``.
+What has happened to an order, a sign-up or a release, in our words.
+
+What it means to the facets stands in ``hub.progress``, ``hub.signup_rows`` and ``hub.release_facets``.
 
 A fact is recorded once: ``told_apart_by`` names what tells two facts of the same kind apart (a refund id, an attempt number), and a second
 one with the same identity is nothing new. Nothing personal is in a fact: no mail address, no phone number, no customer's name.
@@ -11,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hub.message_facts import ButtonPressed, DeploymentMoved, MessageMoved, Unwanted
+from hub.message_facts import ButtonPressed, MessageMoved, Unwanted
 from hub.parcel_facts import (
     Delivered,
     DeliveryFailed,
@@ -38,6 +40,7 @@ from hub.payment_facts import (
     RefundPending,
     RefundSettled,
 )
+from hub.release_facts import DeploymentMade, DeploymentMarked, DeploymentMoved, DeploymentRefused, NewsMissing
 from hub.signup_facts import (
     NotificationAccepted,
     NotificationRefused,
@@ -55,7 +58,10 @@ __all__ = [
     "ButtonPressed",
     "Delivered",
     "DeliveryFailed",
+    "DeploymentMade",
+    "DeploymentMarked",
     "DeploymentMoved",
+    "DeploymentRefused",
     "DisputeClosed",
     "DisputeOpened",
     "Fact",
@@ -64,6 +70,7 @@ __all__ = [
     "LabelRefused",
     "LabelVoided",
     "MessageMoved",
+    "NewsMissing",
     "NotificationAccepted",
     "NotificationRefused",
     "Packed",
@@ -206,7 +213,11 @@ Fact = Annotated[
         | MessageMoved
         | Unwanted
         | ButtonPressed
+        | DeploymentMade
+        | DeploymentRefused
         | DeploymentMoved
+        | NewsMissing
+        | DeploymentMarked
         | UndoBegun
         | UndoFinished
         | AttentionNeeded

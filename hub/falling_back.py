@@ -24,7 +24,7 @@ async def fall_back(session: AsyncSession, row: SubjectColumns, step: str) -> No
     if instead is None:
         return
     subject: Subject = await as_it_is(session, row)
-    if not instead.suits(subject.recipient):
+    if subject.recipient is None or not instead.suits(subject.recipient):
         return
     mine = (col(EffectRow.subject_kind) == subject.kind, col(EffectRow.subject_id) == subject.id, col(EffectRow.step) == instead.step)
     if (await session.exec(select(EffectRow.key).where(*mine))).first() is not None:

@@ -1,4 +1,4 @@
-"""What orders and sign-ups have in common as they come in: ids, texts, currencies, tokens, and how two requests are compared."""
+"""What orders, sign-ups and releases have in common as they come in: ids, texts, currencies, tokens, and how two requests are compared."""
 
 from __future__ import annotations
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, true
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, true
 from sqlmodel import col, select
 
-from hub import order_rows, signup_rows
+from hub import order_rows, release_rows, signup_rows
 from hub.facets import Status
+from hub.release_tables import ReleaseRow
 from hub.signup_facets import StepOutcome
 from hub.signup_tables import SignupRow
 from hub.tables import HubIdentity, OrderRow, SubjectColumns
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hub.facts import Fact
     from hub.subjects import Moved, Subject
 
@@ -28,9 +31,9 @@ class Kind:
 
     ``move`` takes a new fact into a row; ``facets_of`` is what a step's permission
     is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there.
-    ``payment_waits``: the rows whose payment waits for the customer or the bank.
-    is asked with; ``snapshot`` makes the frozen value that a run works with; ``missing`` is the error that no such subject is there;
     ``is_walked`` tells whether the row is as far as a run brings it, so that what a run was told while it went there leaves nothing over.
+    ``payment_waits``: the rows whose payment waits for the customer or the bank. ``waits_until``: when the subject is due again although
+    nobody tells anything; None for one that waits as long as it takes.
     ``flow`` is the process, whose deployment is called ``<flow>/hub``, and ``parameter`` the name of the id among its parameters.
     """
 
@@ -42,8 +45,9 @@ class Kind:
     move: Callable[[Any, Fact], Moved]
     snapshot: Callable[..., Subject]
     missing: Callable[[str], Exception]
-    payment_waits: ColumnElement[bool]
+    payment_waits: ColumnElement[bool] = field(default_factory=false)
     is_walked: Callable[[Any], bool] = lambda _row: False
+    waits_until: Callable[[Any], datetime | None] = lambda _row: None
 
     # Built once: SQLAlchemy takes longer to build such a statement, and to know it again, than to send it.
     @cached_property
@@ -81,7 +85,18 @@ SIGNUP = Kind(
     missing=signup_rows.NoSuchSignup,
     payment_waits=and_(col(SignupRow.payment) == StepOutcome.WAITS, col(SignupRow.payment_id).is_not(None)),
 )
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, SIGNUP)}
+RELEASE = Kind(
+    name="release",
+    row=ReleaseRow,
+    flow="release-service",
+    parameter="release_id",
+    facets_of=release_rows.facets_of,
+    move=release_rows.move,
+    snapshot=release_rows.snapshot,
+    missing=release_rows.NoSuchRelease,
+    waits_until=release_rows.waits_until,
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ORDER, SIGNUP, RELEASE)}
 _BY_ROW = {kind.row: kind for kind in KINDS.values()}
 
 

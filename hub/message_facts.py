@@ -65,19 +65,3 @@ class ButtonPressed(Frozen):
     channel: str | None
     message: str | None
     pressed_at: str
-
-
-DeploymentState = Literal["error", "failure", "inactive", "in_progress", "pending", "queued", "success", "waiting"]
-"""GitHub's words. Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status"""
-
-
-class DeploymentMoved(Frozen):
-    """A deployment of a service has got so far; ``state`` is GitHub's, e.g. ``in_progress``."""
-
-    told_apart_by: ClassVar = ("deployment_id", "status_id")
-
-    kind: Literal["deployment moved"] = "deployment moved"
-    deployment_id: int
-    status_id: int
-    state: DeploymentState
-    environment: str

@@ -11,7 +11,7 @@ from hub.values import Frozen
 
 E164 = r"^\+[1-9][0-9]{6,14}$"
 """A phone number as the world writes it. Source: https://www.itu.int/rec/T-REC-E.164"""
-_LONGEST_NAME, _DIGEST_LENGTH = 32, 6
+LONGEST_NAME, _DIGEST_LENGTH = 32, 6
 _NO_WORDS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghjkmnpqrstvwxyz")  # Crockford's, in base 32
 
 
@@ -36,6 +36,15 @@ class TeamMessage(Frozen):
     """A message to a team channel. ``channel`` is the channel's id, not its name: only ids can be looked up again."""
 
     channel: str
+    text: str
+    metadata: dict[str, str]
+
+
+class MessageUpdate(Frozen):
+    """What a message that was posted to a team channel says from now on; ``timestamp`` is its id there."""
+
+    channel: str
+    timestamp: str
     text: str
     metadata: dict[str, str]
 
@@ -75,6 +84,6 @@ def text_reference(key: str) -> str:
     A customer can read it out: the name of the order or sign-up, and six letters or digits that differ from effect to effect and from hub
     to hub. They are made from the whole key: two texts about one order are confused once in 2 ** 30.
     """
-    name = next(iter(key.split(":")[2:]), "hub")[:_LONGEST_NAME]
+    name = next(iter(key.split(":")[2:]), "hub")[:LONGEST_NAME]
     digest = base64.b32encode(hashlib.sha256(key.encode()).digest()).lower().translate(_NO_WORDS).decode()
     return f"Ref {name}.{digest[:_DIGEST_LENGTH]}"

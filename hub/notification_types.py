@@ -14,7 +14,7 @@ from typing import Literal
 from hub.steps import DAY, HOUR
 from hub.values import Frozen
 
-SubjectKind = Literal["order", "signup"]
+SubjectKind = Literal["order", "signup", "release"]
 Preference = Literal["newsletter", "sms_notifications", "email_notifications"]
 Greeting = Literal["welcome", "confirmation", "verification"]
 
@@ -179,7 +179,8 @@ BULLETIN = NotificationType(
 TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
 TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
-ATTENTION = _to_team("attention", ("order", "signup"), "attention", DAY)
+ATTENTION = _to_team("attention", ("order", "signup", "release"), "attention", DAY)
+RELEASE = NotificationType("release", ("release",), "message", Channel.SLACK, "texts/release", HOUR)
 
 MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, MONEY_BACK, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
 TYPES: dict[str, NotificationType] = {
@@ -192,6 +193,7 @@ TYPES: dict[str, NotificationType] = {
         TEAM_ALERT,
         LATE_MONEY,
         ATTENTION,
+        RELEASE,
     )
 }
 """Every type by its name."""

@@ -90,10 +90,13 @@ class Settings(BaseSettings):
     payment_expires_seconds: float = Field(
         default=86_400, gt=0, description="How long a customer may take to finish a payment before it is called off; scaled."
     )
+    release_news_seconds: float = Field(
+        default=600, gt=0, description="How long whoever deploys may be silent before a release is given up; scaled."
+    )
     notice_content_days: float = Field(
         default=30, gt=0, description="How long the content of webhooks is kept after they were handled; their identity stays for ever."
     )
-    team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders.")
+    team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders and releases.")
     mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
 
     warehouse: Address = Field(

@@ -64,8 +64,8 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     at = added.scalar_one_or_none()
     if at is None:
         return False
-    moved = kind.move(row, fact)
     row.progressed_at = at
+    moved = kind.move(row, fact)
     row.runs_without_progress = 0
     if source != "run" and (moved.changed or moved.to_do):
         row.epoch += 1

@@ -1,4 +1,4 @@
-"""A subject: what a process is about, an order or a sign-up, as a run holds it."""
+"""A subject: what a process is about, an order, a sign-up or a release, as a run holds it."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Subject(Frozen):
 
     @property
     @abstractmethod
-    def recipient(self) -> Recipient:
-        """Who is told about it."""
+    def recipient(self) -> Recipient | None:
+        """Whom it is about, and who is told; None where that is nobody but the team."""
 
     @property
     def reference(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """
 The hub's tables. Every decision is made from these rows; ``hub/migrations`` makes them.
 
-Times are ``timestamptz`` and compared in database time. A subject is an order (later a sign-up, a release): ``SubjectColumns`` is what
+Times are ``timestamptz`` and compared in database time. A subject is an order, a sign-up or a release: ``SubjectColumns`` is what
 claims, the ledger and the sweep need of any of them.
 """
 
@@ -155,7 +155,7 @@ class FactRow(SQLModel, table=True):
     """
     Something that has happened to a subject, recorded once under its identity.
 
-    ``source``: run, late run, undo, resolver, sweep, webhook or person.
+    ``source``: run, late run, undo, resolver, sweep, clock, webhook or person.
     """
 
     __tablename__ = "facts"

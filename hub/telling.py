@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hub.deploying import Deployment
 from hub.facts import (
+    DeploymentMoved,
     Fact,
     LabelBought,
     LabelRefused,
@@ -61,6 +63,8 @@ def told_by(fact: Fact, effect: EffectRow) -> Told | None:
             return Told(EffectState.REFUSED, None, code=fact.code)
         case "label", LabelVoided():
             return Told(EffectState.UNDONE, fact.label_id)
+        case "deployment", DeploymentMoved():
+            return Told(EffectState.DONE, str(fact.deployment_id), Deployment(deployment_id=fact.deployment_id))
         case _, MessageMoved():
             return _message(fact)
         case _:

@@ -20,6 +20,7 @@ from sandbox.calls import Provider, World
 from sandbox.control import Control
 from sandbox.effects import Effects
 from sandbox.executioner import Executioner
+from sandbox.github_api import GitHub
 from sandbox.handling import Reception
 from sandbox.later import settle_what_is_due
 from sandbox.pages import Pages
@@ -33,7 +34,7 @@ from sandbox.stripe_deeds import StripeDeeds
 from sandbox.twilio_api import Twilio
 from sandbox.world_deeds import WorldDeeds
 
-PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio, Profiles)
+PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio, Profiles, GitHub)
 DEFAULT_LATENCY_MS = {provider.name: provider.latency_ms for provider in PROVIDERS}
 SETTLE_SECONDS = 1.0
 TOKEN_VARIABLE = "HUB_SANDBOX_TOKEN"  # noqa: S105 - the name of a variable

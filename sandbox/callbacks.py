@@ -122,8 +122,8 @@ class Callbacks:
         return len(go)
 
     def redeliver(self, identity: str) -> Delivery | None:
-        """Send a past delivery once more, signed anew, as a person orders it in a provider's dashboard; None when there is none."""
-        past = next((one for one in self._kept if one.id == identity and one.state in {"delivered", "failed"}), None)
+        """Send a past delivery once more, signed anew, as a person orders it in a provider's dashboard, also a withheld one; else None."""
+        past = next((one for one in self._kept if one.id == identity and one.state != "waiting"), None)
         if past is None:
             return None
         again = self._delivery(past.callbacks, [], past.url)

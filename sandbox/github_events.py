@@ -6,18 +6,22 @@ Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployme
 
 from __future__ import annotations
 
-import hashlib
-import time
 import uuid
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.callback_delivery import Callback
 from sandbox.calls import World
+from sandbox.github_objects import API, NAME, DeploymentState, new_deployment, new_status, next_id, person_named
 
-NAME = "github"
-DeploymentState = Literal["error", "failure", "inactive", "in_progress", "queued", "pending", "success", "waiting"]
-_API = "https://api.github.com"
+
+def tell_deployment(world: World, repository: str, deployment: dict[str, Any]) -> None:
+    """Tell that a deployment was made."""
+    _tell(world, "deployment", repository, {"deployment": deployment})
+
+
+def tell_status(world: World, repository: str, deployment: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+    """Tell that a deployment has a new status, and return the event."""
+    return _tell(world, "deployment_status", repository, {"deployment_status": status, "deployment": deployment, "check_run": None})
 
 
 def deployment_status(  # noqa: PLR0913 - the facts of a deployment that differ
@@ -31,56 +35,37 @@ def deployment_status(  # noqa: PLR0913 - the facts of a deployment that differ
     payload: dict[str, Any],
     description: str,
 ) -> dict[str, Any]:
-    """Tell that a deployment has a new status, and return the event; ``payload`` is what the deployment was made with."""
+    """Tell of a new status of a deployment that somebody else has made, and return the event; ``payload`` is what it was made with."""
+    deployment = new_deployment(deployment_id, repository, ref=ref, environment=environment, payload=payload)
+    return tell_status(world, repository, deployment, new_status(next_id(world.store, "status"), deployment, state, description))
+
+
+def progress(world: World, deployment_id: str, state: DeploymentState, description: str) -> dict[str, Any] | None:
+    """Give a deployment of ours a new status and tell, as whoever deploys does; returns the status, or None when there is none such."""
+    deployment = world.store.get(NAME, "deployment", deployment_id)
+    if deployment is None:
+        return None
+    return add_status(world, deployment.pop("repository"), deployment, state, description)
+
+
+def add_status(world: World, repository: str, deployment: dict[str, Any], state: DeploymentState, description: str) -> dict[str, Any]:
+    """Keep a new status of ``deployment``, tell, and return the status."""
+    status = new_status(next_id(world.store, "status"), deployment, state, description)
+    world.store.put(NAME, "status", str(status["id"]), status, parent=str(deployment["id"]))
+    tell_status(world, repository, deployment, status)
+    return status
+
+
+def _tell(world: World, kind: str, repository: str, about: dict[str, Any]) -> dict[str, Any]:
     owner, _, name = repository.partition("/")
-    url = f"{_API}/repos/{repository}"
-    deployment_url = f"{url}/deployments/{deployment_id}"
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    status_id = time.time_ns() // 1_000_000
-    person = {"login": owner, "id": 1, "node_id": "MDQ6VXNlcjE=", "type": "User", "url": f"{_API}/users/{owner}"}
+    person, url = person_named(owner), f"{API}/repos/{repository}"
     event = {
         "action": "created",
-        "deployment_status": {
-            "url": f"{deployment_url}/statuses/{status_id}",
-            "id": status_id,
-            "node_id": f"DES_{status_id}",
-            "state": state,
-            "creator": person,
-            "description": description,
-            "environment": environment,
-            "target_url": "",
-            "log_url": "",
-            "environment_url": "",
-            "created_at": now,
-            "updated_at": now,
-            "deployment_url": deployment_url,
-            "repository_url": url,
-        },
-        "deployment": {
-            "url": deployment_url,
-            "id": deployment_id,
-            "node_id": f"DE_{deployment_id}",
-            "task": "deploy",
-            "original_environment": environment,
-            "environment": environment,
-            "description": None,
-            "created_at": now,
-            "updated_at": now,
-            "statuses_url": f"{deployment_url}/statuses",
-            "repository_url": url,
-            "creator": person,
-            "sha": hashlib.sha1(ref.encode(), usedforsecurity=False).hexdigest(),
-            "ref": ref,
-            "payload": payload,
-            "transient_environment": False,
-            "production_environment": environment == "production",
-            "performed_via_github_app": None,
-        },
-        "check_run": None,
+        **about,
         "workflow": None,
         "workflow_run": None,
         "repository": {"id": 1, "node_id": "R_1", "name": name, "full_name": repository, "private": True, "owner": person, "url": url},
         "sender": person,
     }
-    world.callbacks.post(Callback(NAME, "deployment_status", str(uuid.uuid4()), event))
+    world.callbacks.post(Callback(NAME, kind, str(uuid.uuid4()), event))
     return event

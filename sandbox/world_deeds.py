@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox import custom_events, github_events, sendgrid_events, shippo_tracks, slack_events, twilio_messages
+from sandbox import custom_events, github_events, github_objects, sendgrid_events, shippo_tracks, slack_events, twilio_messages
 from sandbox.calls import World
 from sandbox.control import Endpoint, json_of
 from sandbox.deeds import Impossible, Order, carried_out
@@ -58,11 +58,18 @@ class DeploymentOrder(Order):
     """A new status of a deployment; ``payload`` is what the deployment was made with."""
 
     repository: str = Field(pattern=r"^[^/\s]+/[^/\s]+$")
-    state: github_events.DeploymentState
+    state: github_objects.DeploymentState
     deployment_id: int = Field(default=1, ge=1)
     environment: str = "production"
     ref: str = "main"
     payload: dict[str, Any] = Field(default_factory=dict)
+    description: str = ""
+
+
+class ProgressOrder(Order):
+    """A new status of a deployment that was made here."""
+
+    state: github_objects.DeploymentState
     description: str = ""
 
 
@@ -89,6 +96,7 @@ class WorldDeeds:
             ("POST", "/slack/events", self.slack_event),
             ("POST", "/slack/url-verification", self.slack_address),
             ("POST", "/github/deployment-status", self.deployment),
+            ("POST", "/github/deployments/{id}", self.progress),
             ("POST", "/events/custom", self.custom),
         ]
 
@@ -160,9 +168,21 @@ class WorldDeeds:
         return await carried_out(self._world, lambda: slack_events.check_address(self._world))
 
     async def deployment(self, request: Request) -> Response:
-        """Give a deployment a new status."""
+        """Tell of a new status of a deployment that was made elsewhere."""
         order = DeploymentOrder.model_validate(await json_of(request))
         return await carried_out(self._world, lambda: github_events.deployment_status(self._world, **order.model_dump()))
+
+    async def progress(self, request: Request) -> Response:
+        """Give a deployment that was made here a new status, as whoever deploys does."""
+        order = ProgressOrder.model_validate(await json_of(request))
+
+        def do() -> dict[str, Any]:
+            status = github_events.progress(self._world, request.path_params["id"], order.state, order.description)
+            if status is None:
+                raise Impossible(404, "there is no such deployment")
+            return status
+
+        return await carried_out(self._world, do)
 
     async def custom(self, request: Request) -> Response:
         """Have a system of the company's own tell something."""

@@ -14,6 +14,8 @@ from hub.effects import Stopped
 from hub.enrolling import enrol
 from hub.intake import place, raise_attempt
 from hub.orders import Order, OrderRequest
+from hub.releases import Release, ReleaseRequest
+from hub.releasing import id_made_from, keep_release
 from hub.signups import Signup, SignupRequest
 from hub.subjects import Subject
 from tasks.recovery import start_these
@@ -102,6 +104,22 @@ async def enrolled(
 
 
 @asynccontextmanager
+async def released(release_id: str | None, request: ReleaseRequest | None = None) -> AsyncIterator[Held[Release]]:
+    """
+    Hold the release while the block runs; keep it first when it came along, if need be under an id made from the run. Ends like ``_held``.
+
+    Raises:
+        NoSuchRelease: There is no such release, and none came along.
+        ReleaseDiffers: The id belongs to a release with other content.
+    """
+    release_id = release_id or id_made_from(_run_id())
+    if request is not None:
+        await keep_release(release_id, request)
+    async with _held(release_id, "release") as held:
+        yield held
+
+
+@asynccontextmanager
 async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
     """
     Hold the subject while the block runs.
@@ -110,12 +128,10 @@ async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
     is due again when it should be. Anything else is a bug or a database that is down: it is raised, and the subject is due again, too.
     What was told meanwhile and is still to be seen to gets a run of its own at once.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise RuntimeError("a subject is taken by a flow run; call the flow, not its inside")
+    run_id = _run_id()
     held: Held[Any] | None = None
     try:
-        async with leased(subject_id, str(context.flow_run.id), kind) as lease:
+        async with leased(subject_id, run_id, kind) as lease:
             held = Held(lease)
             yield held
     except Stopped as stopped:
@@ -124,3 +140,10 @@ async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
         held.stopped = stopped
     if held.lease.due_anew:
         await start_these({(kind, held.subject.id)})
+
+
+def _run_id() -> str:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("a subject is taken by a flow run; call the flow, not its inside")
+    return str(context.flow_run.id)

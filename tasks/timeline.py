@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import acreate_table_artifact
 
 from hub.kinds import KINDS
+from hub.releasing import id_made_from
 from hub.story import story_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def publish_timeline(flow: Flow[..., Any], flow_run: FlowRun, state: State
     if state.name == IN_HAND:
         return
     kind = next(kind for kind in KINDS.values() if kind.flow == flow.name)
-    subject_id = str(flow_run.parameters[kind.parameter])
+    subject_id = flow_run.parameters.get(kind.parameter) or id_made_from(str(flow_run.id))
     table = [
         {"time": event.at.isoformat(timespec="milliseconds"), "about": event.about, "what": event.what, "detail": event.detail}
         for event in await story_of(subject_id, kind.name)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.facts import DeploymentMoved
-from hub.message_facts import DeploymentState
+from hub.deploying import bears_our_mark
+from hub.facts import DeploymentMarked, DeploymentMoved, Fact
 from hub.readings.news import Foreign, Line, Metadata, News, object_in
 from hub.readings.registry import ignores, reads
+from hub.release_facts import DeploymentState
 
 PROVIDER = "github"
 
@@ -20,6 +21,7 @@ class _Status(Foreign):
     id: int
     state: DeploymentState
     environment: Line
+    description: Line | None = None
 
 
 class _Deployment(Foreign):
@@ -34,7 +36,7 @@ class _Event(Foreign):
 
 @reads(PROVIDER, "deployment_status")
 def deployment_moved(event: dict[str, Any]) -> News | None:
-    """A deployment has got so far; one without our reference was made by somebody else."""
+    """A deployment has got so far, or has a mark of ours; one without our reference was made by somebody else."""
     told = _Event.model_validate(event)
     payload = told.deployment.payload
     if isinstance(payload, str):
@@ -43,7 +45,9 @@ def deployment_moved(event: dict[str, Any]) -> News | None:
     if ours is None:
         return None
     status = told.deployment_status
-    fact = DeploymentMoved(deployment_id=told.deployment.id, status_id=status.id, state=status.state, environment=status.environment)
+    fact: Fact = DeploymentMoved(deployment_id=told.deployment.id, status_id=status.id, state=status.state, environment=status.environment)
+    if bears_our_mark(status.description or "", ours.about.subject_id):
+        fact = DeploymentMarked(status_id=status.id)
     return News(about=ours.about, facts=(fact,))
 
 

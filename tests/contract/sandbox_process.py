@@ -19,7 +19,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
-PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio", "profiles")
+PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio", "profiles", "github")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ from hub.facts import (
     ButtonPressed,
     Delivered,
     DeliveryFailed,
+    DeploymentMade,
+    DeploymentMarked,
     DeploymentMoved,
+    DeploymentRefused,
     DisputeClosed,
     DisputeOpened,
     Fact,
@@ -21,6 +24,7 @@ from hub.facts import (
     LabelRefused,
     LabelVoided,
     MessageMoved,
+    NewsMissing,
     NotificationAccepted,
     NotificationRefused,
     Packed,
@@ -53,6 +57,7 @@ from hub.facts import (
 )
 from hub.message_facts import Delivery
 from hub.payments import NextAction
+from hub.release_facts import DeploymentState
 from hub.values import Frozen
 
 AMOUNT = 10_000
@@ -63,6 +68,9 @@ REFUNDS: dict[str, dict[str, Any]] = {  # a refund has one amount and belongs to
     "re_3": {"attempt": 2, "amount": 1},
     "re_4": {"attempt": 3, "amount": AMOUNT},
 }
+
+STATUSES: tuple[tuple[int, DeploymentState], ...] = ((1, "queued"), (2, "in_progress"), (3, "success"), (4, "failure"), (5, "inactive"))
+"""A status of a deployment has one number and one state, whoever tells of it, and however often."""
 
 attempts = st.integers(1, 3)
 payment_ids = st.sampled_from(["pi_1", "pi_2"])
@@ -143,13 +151,13 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
         message=st.just("1.2"),
         pressed_at=st.sampled_from(["1.3", "1.4"]),
     ),
-    DeploymentMoved: st.builds(
-        DeploymentMoved,
-        deployment_id=st.just(1),
-        status_id=st.integers(1, 2),
-        state=st.sampled_from(["queued", "success"]),
-        environment=st.just("production"),
+    DeploymentMade: st.builds(DeploymentMade, deployment_id=st.just(1)),
+    DeploymentRefused: st.builds(DeploymentRefused, code=st.sampled_from(["merge_conflict", "failed_contexts"])),
+    DeploymentMoved: st.sampled_from(STATUSES).map(
+        lambda drawn: DeploymentMoved(deployment_id=1, status_id=drawn[0], state=drawn[1], environment="production")
     ),
+    NewsMissing: st.builds(NewsMissing, status_id=st.integers(0, len(STATUSES))),
+    DeploymentMarked: st.builds(DeploymentMarked, status_id=st.just(9)),
     UndoBegun: st.builds(UndoBegun, because=st.sampled_from(["the label was refused", "taken up again"])),
     UndoFinished: st.builds(UndoFinished),
     AttentionNeeded: st.builds(AttentionNeeded, epoch=st.integers(1, 2), reason=st.just("nobody knows")),

@@ -9,6 +9,7 @@ from hub.facts import (
     ButtonPressed,
     Delivered,
     DeliveryFailed,
+    DeploymentMarked,
     DeploymentMoved,
     DisputeClosed,
     DisputeOpened,
@@ -79,9 +80,12 @@ def labelled(fact: Fact) -> News:
     return News(about=order("label", HUB_ID.hex[:12]), facts=(fact,))
 
 
+def releasing(fact: Fact) -> News:
+    return News(about=Address(hub_id=HUB_ID, subject_kind="release", subject_id="r-42", step="deployment", attempt=1), facts=(fact,))
+
+
 def deployed(state: Any) -> News:
-    about = Address(hub_id=HUB_ID, subject_kind="release", subject_id="r-42", step="deployment", attempt=1)
-    return News(about=about, facts=(DeploymentMoved(deployment_id=145988746, status_id=209916254, state=state, environment="production"),))
+    return releasing(DeploymentMoved(deployment_id=145988746, status_id=209916254, state=state, environment="production"))
 
 
 def pressed(value: str) -> News:
@@ -206,6 +210,7 @@ EXPECTED: dict[str, News | None] = {
     "github/deployment_status.success": deployed("success"),
     "github/deployment_status.failure": deployed("failure"),
     "github/deployment_status.in_progress": deployed("in_progress"),
+    "github/deployment_status.our_own_mark": releasing(DeploymentMarked(status_id=209916254)),
     "github/deployment_status.payload_as_text": deployed("queued"),
     "github/deployment_status.of_another_system": NOTHING,
     "github/deployment": NOTHING,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from blocks.github_account import GitHubAccount
 from blocks.profile_service import ProfileService
 from blocks.provider_account import ProviderAccount
 from blocks.sendgrid_account import SendGridAccount
@@ -11,13 +12,22 @@ from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
 from blocks.twilio_account import TwilioAccount
 
-ACCOUNTS: tuple[type[ProviderAccount], ...] = (StripeAccount, SendGridAccount, ShippoAccount, SlackAccount, TwilioAccount, ProfileService)
+ACCOUNTS: tuple[type[ProviderAccount], ...] = (
+    StripeAccount,
+    SendGridAccount,
+    ShippoAccount,
+    SlackAccount,
+    TwilioAccount,
+    ProfileService,
+    GitHubAccount,
+)
 REHEARSAL_KEYS = {
     "stripe": "sk_test_rehearsal_1",
     "sendgrid": "SG.rehearsal.abc",
     "shippo": "shippo_test_rehearsal_1",
     "twilio": "rehearsal_twilio_1",
     "profiles": "profiles_rehearsal_1",
+    "github": "github_pat_rehearsal_1",
     "slack": "xoxb-rehearsal-1",
 }
 LIVE_KEYS = {
@@ -27,6 +37,7 @@ LIVE_KEYS = {
     "slack": "xoxb-1-2-abcdef",
     "twilio": "0123456789abcdef",
     "profiles": "prf_0123456789",
+    "github": "github_pat_11ABCDEF",
 }
 LOOPBACKS = ("http://127.0.0.1:8700/x", "http://localhost:8700/x", "http://[::1]:8700/x", "http://127.8.9.10/x", "https://localhost/x")
 
@@ -164,6 +175,7 @@ def test_each_account_has_a_block_type_of_its_own_that_never_changes() -> None:
         "hub-slack-account",
         "hub-twilio-account",
         "hub-profile-service",
+        "hub-github-account",
     ]
 
 

@@ -7,11 +7,11 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-KINDS = (("order", "orders"), ("signup", "signups"))
+KINDS = (("order", "orders"), ("signup", "signups"), ("release", "releases"))
 INFINITY = sa.text("'Infinity'")
 LABELS = postgresql.ARRAY(sa.Text())
 OPEN = sa.text("state IN ('intended', 'pending', 'unknown')")

@@ -1,0 +1,82 @@
+"""The steps of a release: who does them, when they may be done, and what their outcomes mean."""
+
+from __future__ import annotations
+
+from hub.deploying import Deployment, Mark, MarkRequest
+from hub.errors import Refused
+from hub.facts import DeploymentMade, DeploymentMarked, DeploymentRefused, Fact
+from hub.messages import PostedMessage
+from hub.notification_steps import notification_step
+from hub.notification_types import ATTENTION, RELEASE
+from hub.policies import EXTERNAL, NOTIFICATION
+from hub.release_facets import ReleaseFacets, ReleaseStage
+from hub.steps import DAY, EffectState, Outcome, Step
+
+
+def _deployment_means(_attempt: int, deployment: Deployment) -> Outcome:
+    return Outcome(EffectState.DONE, str(deployment.deployment_id), DeploymentMade(deployment_id=deployment.deployment_id))
+
+
+def _deployment_refused(_attempt: int, refusal: Refused) -> Fact:
+    return DeploymentRefused(code=refusal.code)
+
+
+def _mark_means(_attempt: int, mark: Mark) -> Outcome:
+    return Outcome(EffectState.DONE, str(mark.status_id), DeploymentMarked(status_id=mark.status_id))
+
+
+def _updated(_attempt: int, message: PostedMessage) -> Outcome:
+    return Outcome(EffectState.DONE, message.timestamp)
+
+
+def _is_requested(facets: ReleaseFacets) -> bool:
+    return facets.stage is ReleaseStage.REQUESTED
+
+
+def _timed_out(facets: ReleaseFacets) -> bool:
+    return facets.stage is ReleaseStage.TIMED_OUT
+
+
+def _always(_facets: ReleaseFacets) -> bool:
+    return True
+
+
+RELEASE_STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step(
+            name="deployment",
+            provider="github",
+            action="create the deployment",
+            policy=EXTERNAL,
+            result=Deployment,
+            permits=_is_requested,
+            means=_deployment_means,
+            refused_means=_deployment_refused,
+        ),
+        Step(
+            name="mark",
+            provider="github",
+            action="mark the deployment",
+            policy=EXTERNAL,
+            result=Mark,
+            permits=_timed_out,
+            means=_mark_means,
+            useful_seconds=DAY,
+            owed_request=MarkRequest,
+        ),
+        notification_step(RELEASE, "tell the team", _always),
+        Step(
+            name="update",
+            provider="slack",
+            action="update the message",
+            policy=NOTIFICATION,
+            result=PostedMessage,
+            permits=_always,
+            means=_updated,
+            useful_seconds=RELEASE.useful_seconds,
+            harmless=True,
+        ),
+        notification_step(ATTENTION, "tell the team", _always),
+    )
+}

@@ -1,0 +1,72 @@
+"""Releases at GitHub, and the one message in which the team sees how far each is."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from blocks.github_account import GitHubAccount
+from blocks.slack_account import SlackAccount
+from hub.deploying import Deployment, Mark
+from hub.effects import Effect
+from hub.ledger import once
+from hub.messages import PostedMessage
+from hub.notification_types import RELEASE
+from hub.policies import EXTERNAL, NOTIFICATION
+from hub.releases import Release
+from tasks.accounts import account_for
+from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
+from tasks.notifying import Sent, notifies, notify
+
+
+@task(
+    name="deployment",
+    task_run_name="create deployment {release.id}",
+    tags=["github"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def create_deployment(release: Release) -> Deployment:
+    """Ask GitHub for the deployment once, whatever dies in between."""
+    effect = release.effect("deployment", release.deployment_request())
+    github = await account_for(effect, GitHubAccount)
+    return await once(effect, terms=github.terms, call=github.create_deployment, find=github.find_deployment)
+
+
+@task(
+    name="mark",
+    task_run_name="mark deployment {release.id}",
+    tags=["github"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def mark_deployment(release: Release, owed: Effect) -> Mark:
+    """Say at GitHub, once, that nobody has told anything about the deployment for too long."""
+    del release  # what makes the cache key
+    github = await account_for(owed, GitHubAccount)
+    return await once(owed, terms=github.terms, call=github.mark_deployment, find=github.find_mark)
+
+
+@notifies(RELEASE, "tell team of release {release.id}")
+async def post_release(release: Release) -> Sent:
+    """Tell the team that there is a release."""
+    return await notify(release, RELEASE)
+
+
+@task(
+    name="update",
+    task_run_name="update message of release {release.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def update_release(release: Release, owed: Effect) -> PostedMessage:
+    """Let the team's message show how far the release is; once per change of its status."""
+    del release  # what makes the cache key
+    slack = await account_for(owed, SlackAccount)
+    return await once(owed, terms=slack.terms, call=slack.update_message)
