@@ -6,14 +6,27 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import httpx
 from pydantic import Field, SecretStr
 
 from blocks.json_api import ask
 from blocks.provider_account import REHEARSAL, ProviderAccount
-from blocks.shippo_answers import BOUGHT, STILL_AT_IT, Shipment, Transaction, Transactions, label_from, rate_from, refusal_in
-from blocks.shippo_transport import PROVIDER, in_our_words, shippo_client
+from blocks.shippo_answers import (
+    BOUGHT,
+    LABEL_STATES,
+    REFUND_STATES,
+    STILL_AT_IT,
+    LabelRefund,
+    Shipment,
+    Transaction,
+    Transactions,
+    label_from,
+    rate_from,
+    refusal_in,
+)
+from blocks.shippo_transport import PROVIDER, blames, in_our_words, shippo_client
 from hub.errors import Refused
-from hub.parcels import Address, Label, LabelRequest, ParcelSize, Quote, QuoteRequest
+from hub.parcels import Address, Label, LabelRequest, ParcelSize, Quote, QuoteRequest, Void, VoidRequest, VoidStatus
 
 if TYPE_CHECKING:
     from blocks.addresses import Mode
@@ -27,7 +40,7 @@ class ShippoAccount(ProviderAccount):
     """
     Credentials of one Shippo account, and the few things we ask of it.
 
-    Shippo keeps no idempotency keys; one rate is bought at most once, and ``find_label`` looks by the rate.
+    Shippo keeps no idempotency keys: one rate is bought at most once, and ``find_label`` looks by the rate, ``find_void`` by the label.
 
     Every verb can raise, beside what it names:
         NotSent: No connection, or the send window was over; nothing happened.
@@ -40,7 +53,7 @@ class ShippoAccount(ProviderAccount):
 
     _block_type_slug = "hub-shippo-account"  # ours, so it cannot meet a built-in one; never rename
     _block_type_name = "Hub Shippo Account"
-    _description = "Quotes parcels and buys labels through one Shippo account."
+    _description = "Quotes parcels, and buys and gives back labels through one Shippo account."
 
     provider: ClassVar[str] = PROVIDER
     official_hosts: ClassVar[frozenset[str]] = frozenset({"api.goshippo.com"})
@@ -150,6 +163,45 @@ class ShippoAccount(ProviderAccount):
             if unfinished:
                 raise call.unknown("the label is not there yet", unfinished[0])
             return None
+
+    async def void_label(self, request: VoidRequest, *, key: str) -> Void:
+        """
+        Give a label back. The carrier looks whether it was used, which takes days: ``find_void`` and webhooks tell.
+
+        A label that Shippo takes no such request for comes back as refused, like one that the carrier holds to be used.
+
+        Source: https://docs.goshippo.com/billing-and-invoices/refunding-labels
+        """
+        del key  # Shippo takes none; a label goes back once
+        client = await self.get_client()
+        with in_our_words("give the label back") as call:
+            try:
+                answer = await ask(client, "POST", "/refunds", json={"transaction": request.label_id, "async": False})
+            except httpx.HTTPStatusError as error:
+                if not blames(error.response, "transaction"):
+                    raise
+                call.exchange.said(error.response.text)
+                return Void(label_id=request.label_id, status=VoidStatus.REFUSED)
+            refund = LabelRefund.model_validate(answer)
+            return Void(label_id=request.label_id, status=REFUND_STATES[refund.status], void_id=refund.object_id)
+
+    async def find_void(self, request: VoidRequest, *, key: str, since: datetime) -> Void | None:
+        """
+        Return how far the label is on its way back, or None when nobody has asked for that.
+
+        Raises:
+            OutcomeUnknown: Also when Shippo says of the label what cannot be.
+
+        Source: https://docs.goshippo.com/shippoapi/public-api/transactions/gettransaction
+        """
+        del key, since  # the label says it all
+        client = await self.get_client()
+        with in_our_words("look whether the label goes back") as call:
+            label = Transaction.model_validate(await ask(client, "GET", f"/transactions/{request.label_id}"))
+            if label.status not in LABEL_STATES:
+                raise call.unknown("no label that was bought is like this", label.status)
+            status = LABEL_STATES[label.status]
+            return None if status is None else Void(label_id=request.label_id, status=status)
 
 
 def _address(address: Address) -> dict[str, str]:

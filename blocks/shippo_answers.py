@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
 from pydantic import field_validator
 
 from blocks.translation import Answer, Call, plain_code
 from hub.errors import ProviderError, Refused
 from hub.money import minor_units
-from hub.parcels import Label, Rate
+from hub.parcels import Label, Rate, VoidStatus
 from hub.provider_words import CARRIER_REFUSALS
 
 STILL_AT_IT = frozenset({"QUEUED", "WAITING"})
@@ -65,11 +67,33 @@ class Transaction(Answer):
         return rate.get("object_id") if isinstance(rate, dict) else rate
 
 
+class LabelRefund(Answer):
+    """A label that was asked to be taken back."""
+
+    object_id: str
+    status: Literal["QUEUED", "PENDING", "SUCCESS", "ERROR"]
+
+
 class Transactions(Answer):
     """One page of purchases."""
 
     results: list[Transaction]
     next: str | None = None
+
+
+REFUND_STATES: Mapping[str, VoidStatus] = MappingProxyType(
+    {"QUEUED": VoidStatus.PENDING, "PENDING": VoidStatus.PENDING, "SUCCESS": VoidStatus.SUCCEEDED, "ERROR": VoidStatus.REFUSED}
+)
+"""Source: https://docs.goshippo.com/billing-and-invoices/refunding-labels"""
+LABEL_STATES: Mapping[str, VoidStatus | None] = MappingProxyType(
+    {
+        "SUCCESS": None,
+        "REFUNDPENDING": VoidStatus.PENDING,
+        "REFUNDED": VoidStatus.SUCCEEDED,
+        "REFUNDREJECTED": VoidStatus.REFUSED,
+    }
+)
+"""How far a bought label is on its way back; None: nobody asked for that."""
 
 
 def rate_from(rate: ShippoRate) -> Rate:

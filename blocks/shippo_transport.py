@@ -31,11 +31,16 @@ def in_our_words(action: str) -> AbstractContextManager[Call]:
     return translated(PROVIDER, action, _verdict)
 
 
+def blames(response: httpx.Response, field: str) -> bool:
+    """Tell whether Shippo does not accept a request for the sake of this field alone."""
+    return response.status_code == HTTPStatus.BAD_REQUEST and set(complaint_in(response)) == {field}
+
+
 def _verdict(call: Call, error: Exception) -> ProviderError | None:
     if not isinstance(error, httpx.HTTPStatusError):
         return None
     call.exchange.said(error.response.text)
-    if error.response.status_code == HTTPStatus.BAD_REQUEST and set(complaint_in(error.response)) == {_RECIPIENT}:
+    if blames(error.response, _RECIPIENT):
         reason = call.reason("the recipient's address is not accepted", "invalid_address")  # the sender's would be ours to mend
         return Refused(PROVIDER, call.action, reason, "invalid_address")
     return call.by_status(retry_after_seconds=seconds_to_wait(error.response.headers))

@@ -26,6 +26,7 @@ from hub.policies import OPEN_AT_MOST_SECONDS
 from hub.settings import settings
 from hub.settling import settle
 from hub.steps import HOUR, Step
+from hub.undoing import plan_undo
 
 WIDTH = 150
 """Whatever the terminal: a promise that is cut is none."""
@@ -58,6 +59,9 @@ def promises() -> list[Promise]:
         Promise("What providers call back about is kept before it is answered, once for each event.", keep),
         Promise("It is applied in the commit that marks it handled; late, repeated and shuffled calls end alike.", handle_some),
         Promise("Only a listed business refusal undoes anything, and the intended refund is in the commit of that decision.", begin_undo),
+        Promise(
+            "A label that is not used goes back, also one that is heard of late; that, too, is in the commit of the decision.", plan_undo
+        ),
         Promise(f"What nobody knows for {person:g} h goes to a person: hub attention list, hub order resolve.", begin),
     ]
 

@@ -19,7 +19,7 @@ from tasks.claiming import claimed
 from tasks.courtesies import courtesies
 from tasks.mailing import mail_confirmation, mail_delivery, mail_money_back, mail_refund, mail_shipment
 from tasks.payments import cancel_earlier_payment, expire_payment, refund_as_asked, refund_late_money, refund_payment, take_payment
-from tasks.shipping import buy_label, quote_parcel
+from tasks.shipping import buy_label, quote_parcel, void_labels
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
 from tasks.texting import text_instead
@@ -87,6 +87,8 @@ async def pay_debts(order: Order) -> bool:
                 await expire_payment(order, owed)
             case "text":
                 await courtesies(text=text_instead(order, owed))
+            case "void" if order.facets.hold is not HoldFacet.UNDOING:  # else it belongs to the undoing
+                await give_labels_back(order)
     return True
 
 
@@ -128,15 +130,25 @@ async def tell_of_parcel(order: Order, tracking_number: str | None) -> None:
 
 
 async def undo(order: Order, because: str) -> None:
-    """Give back the money and the goods and tell everybody; safe to repeat until it is done."""
+    """Give back the money, the goods and the label, and tell everybody; safe to repeat until it is done."""
     try:
         refund = await refund_payment(order, because)
     except Refused as refusal:
         await need_attention(order, str(refusal))
         await courtesies(alert=alert_team(order, str(refusal)))
+        await give_labels_back(order)
         return
     await release_stock(order)
     await courtesies(mail=mail_refund(order), alert=alert_team(order, because))
+    await give_labels_back(order)
     if refund is not None and refund.status is RefundStatus.PENDING:
         raise Parked(LOOK_AT_REFUND_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)
+
+
+async def give_labels_back(order: Order) -> None:
+    """Give back labels that are not used. One that its carrier does not take back is for a person; nothing else waits for that."""
+    try:
+        await void_labels(order)
+    except Refused:
+        await courtesies(attention=call_attention(order))

@@ -14,7 +14,17 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from hub.facets import forward
-from hub.facts import AttentionNeeded, Fact, PaymentSettled, RefundedInAll, RefundPending, RefundSettled, of_attempt
+from hub.facts import (
+    AttentionNeeded,
+    Fact,
+    LabelVoided,
+    PaymentSettled,
+    RefundedInAll,
+    RefundPending,
+    RefundSettled,
+    VoidRefused,
+    of_attempt,
+)
 from hub.kinds import kind_of
 from hub.message_facts import Delivery
 from hub.order_following import follow_order
@@ -25,6 +35,7 @@ from hub.steps import OPEN_STATES, EffectState
 from hub.subject_rows import database_now, record
 from hub.tables import AttemptRow, EffectRow, OrderRow, SubjectColumns
 from hub.telling import Told, told_by
+from hub.voiding import void_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +69,8 @@ async def apply(session: AsyncSession, row: SubjectColumns, effect: EffectRow | 
     said, follow = [], FOLLOWS.get(kind_of(row).name)
     for fact in known:
         epoch, waits_until = row.epoch, effect and effect.resume_at
-        changed = effect is not None and await _settle(session, row, effect, told_by(fact, effect))
+        meant = await _effect_meant(session, effect, fact)
+        changed = meant is not None and await _settle(session, row, meant, told_by(fact, meant))
         new = await record(session, row, fact, source="webhook")
         if changed and row.epoch == epoch:
             row.epoch += 1
@@ -68,6 +80,13 @@ async def apply(session: AsyncSession, row: SubjectColumns, effect: EffectRow | 
             await follow(session, row, effect, fact)
         said.append(fact.kind if new else f"{fact.kind}, which was known")
     return "; ".join(said)
+
+
+async def _effect_meant(session: AsyncSession, effect: EffectRow | None, fact: Fact) -> EffectRow | None:
+    """Return the effect whose outcome the fact is; what became of a label that went back is told under the label's own name."""
+    if effect is not None and isinstance(fact, LabelVoided | VoidRefused):
+        return await void_of(session, effect) or effect
+    return effect
 
 
 def _contradicts(row: SubjectColumns, fact: Fact) -> str | None:

@@ -113,7 +113,7 @@ async def _decide(
         await _check_budget(session, effect, now)
         look = Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
         return await _wait_at_the_gate(session, case, row) or look
-    if not effect.what.permits(kind_of(subject).facets_of(subject)):
+    if may_ask and not effect.what.permits(kind_of(subject).facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
     if row is None and not may_ask:
         return NotDone()

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from hub.claims import hold
 from hub.database import transaction
 from hub.effects import Effect
-from hub.facets import HoldFacet, Status
+from hub.facets import Status
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
 from hub.notification_types import MONEY_BACK
 from hub.order_rows import note
@@ -26,6 +26,7 @@ from hub.steps import EffectState
 from hub.subject_rows import database_now, record
 from hub.subjects import Subject
 from hub.tables import EffectRow, FactRow
+from hub.undoing import plan_undo
 from hub.values import Frozen
 
 LOOK_AT_REFUND_SECONDS = 3600.0
@@ -42,14 +43,13 @@ class AttentionCall(Frozen):
 
 async def begin_undo(order: Order, because: str) -> Effect | None:
     """
-    Commit that the order is being undone, and the refund that this takes; a second time changes nothing.
+    Commit that the order is being undone, and all that this takes; a second time changes nothing.
 
     Returns the refund, or None when there is nothing to give back: not paid, or given back otherwise.
     """
     async with transaction() as session:
         row = await hold(session, order)
-        if row.hold == HoldFacet.NONE:
-            await record(session, row, UndoBegun(because=because), source="undo")
+        await plan_undo(session, row, order, because, source="undo")
         return await intend_rest(session, row, order)
 
 
@@ -104,6 +104,6 @@ async def attention_call(subject: Subject) -> AttentionCall | None:
             return None
         mine = (col(FactRow.subject_kind) == subject.kind, col(FactRow.subject_id) == subject.id)
         for row in await session.exec(select(FactRow).where(*mine).order_by(col(FactRow.id).desc())):
-            if (reason := attention_for(_FACT.validate_python(row.data))) is not None:
+            if (reason := attention_for(_FACT.validate_python(row.data), subject.id)) is not None:
                 return AttentionCall(number=row.id, reason=reason)
     return None

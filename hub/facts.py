@@ -25,6 +25,7 @@ from hub.parcel_facts import (
     PickedUp,
     RateRefused,
     Returned,
+    VoidRefused,
 )
 from hub.payment_facts import (
     DisputeClosed,
@@ -99,6 +100,7 @@ __all__ = [
     "UndoBegun",
     "UndoFinished",
     "Unwanted",
+    "VoidRefused",
     "identity_of",
     "of_attempt",
 ]
@@ -203,6 +205,7 @@ Fact = Annotated[
         | LabelRefused
         | RateRefused
         | LabelVoided
+        | VoidRefused
         | Announced
         | Packed
         | PickedUp

@@ -1,4 +1,8 @@
-"""What a provider's news makes necessary for an order: late money goes back, a text follows. Intended in the commit of the news."""
+"""
+What a provider's news makes necessary for an order, intended in the commit of the news.
+
+Late money and spare labels go back, and a text follows where a mail failed.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from hub.beginning import intend_once
 from hub.facets import HoldFacet, StockFacet
-from hub.facts import Fact, MessageMoved, PaymentSettled, UndoBegun
+from hub.facts import Fact, LabelBought, MessageMoved, PaymentSettled
 from hub.falling_back import fall_back
 from hub.message_facts import Delivery
 from hub.orders import Order
 from hub.payments import RefundRequest
-from hub.subject_rows import as_it_is, database_now, record
+from hub.refunds import intend_rest
+from hub.subject_rows import as_it_is, database_now
 from hub.tables import EffectRow, OrderRow
+from hub.undoing import plan_undo
+from hub.voiding import intend_voids
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,6 +30,8 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
     match fact:
         case PaymentSettled() if fact.attempt != order.attempt or _is_closed(order):
             await _give_late_money_back(session, order, fact)
+        case LabelBought():
+            await _give_spare_label_back(session, order)
         case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
             await fall_back(session, order, effect.step)
         case _:
@@ -39,8 +48,14 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
     order: Order = await as_it_is(session, row)
     request = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=order.reference)
     if fact.attempt == row.attempt and row.hold == HoldFacet.NONE:
-        await record(session, row, UndoBegun(because="it was paid after it had been closed"), source="webhook")
-        await intend_once(session, order.effect("refund", request))
+        await plan_undo(session, row, order, "it was paid after it had been closed", source="webhook")
+        await intend_rest(session, row, order)
     elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
     row.resume_at = await database_now(session)
+
+
+async def _give_spare_label_back(session: AsyncSession, row: OrderRow) -> None:
+    """Intend to give a label back that came late, when the order was closed or had another; the next run does it."""
+    if await intend_voids(session, row, await as_it_is(session, row)):
+        row.resume_at = await database_now(session)

@@ -72,7 +72,7 @@ def write_facets(row: OrderRow, facets: Facets) -> None:
 
 def move(row: OrderRow, fact: Fact) -> Moved:
     """Take a new fact in: the facets, the status, and what people ask for first."""
-    before, reason = facets_of(row), attention_for(fact)
+    before, reason = facets_of(row), attention_for(fact, row.id)
     facets = after(before, fact)
     row.attention = reason or row.attention
     write_facets(row, facets)
@@ -115,7 +115,7 @@ def note(row: OrderRow, fact: Fact) -> None:
 
 def _message(row: OrderRow, fact: Fact) -> tuple[tuple[Status, ...], str]:  # noqa: C901, PLR0911, PLR0912 - one sentence per fact
     """Return the statuses that ``fact`` explains, and the sentence that does."""
-    if (reason := attention_for(fact)) is not None:
+    if (reason := attention_for(fact, row.id)) is not None:
         return (Status.NEEDS_ATTENTION, Status.DISPUTED), f"needs attention: {reason}"
     match fact:
         case StockShort():

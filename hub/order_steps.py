@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
-from hub.facts import Fact, LabelBought, PaymentCanceled
+from hub.facts import Fact, LabelBought, LabelVoided, PaymentCanceled, VoidRefused
 from hub.messages import Mail, TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import (
@@ -20,7 +22,7 @@ from hub.notification_types import (
     TEAM_CONFIRMATION,
 )
 from hub.parcel_facts import purchase_refused
-from hub.parcels import Label, Quote
+from hub.parcels import Label, Quote, Void, VoidRequest, VoidStatus
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, PaymentStatus, RefundRequest
 from hub.policies import EXTERNAL, PAYMENT
@@ -40,6 +42,20 @@ def _label_means(_attempt: int, label: Label) -> Outcome:
 
 def _quote_means(_attempt: int, quote: Quote) -> Outcome:
     return Outcome(EffectState.DONE, quote.shipment_id)
+
+
+def _void_means(_attempt: int, void: Void) -> Outcome:
+    match void.status:
+        case VoidStatus.SUCCEEDED:
+            return Outcome(EffectState.DONE, void.label_id, LabelVoided(label_id=void.label_id))
+        case VoidStatus.PENDING:
+            return Outcome(EffectState.PENDING, void.label_id)
+        case VoidStatus.REFUSED:
+            return Outcome(EffectState.REFUSED, void.label_id, VoidRefused(label_id=void.label_id), code="void_refused")
+
+
+def _voided_by_hand(request: dict[str, Any], _reference: str) -> Void:
+    return Void(label_id=request["label_id"], status=VoidStatus.SUCCEEDED)
 
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
@@ -91,6 +107,18 @@ ORDER_STEPS: dict[str, Step] = {
         refund_step("refund", permits=_may_give_back, polled=True, owed_request=RefundRequest),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
+        Step(
+            "void",
+            "shippo",
+            "give the label back",
+            EXTERNAL,
+            Void,
+            _always,
+            _void_means,
+            polled=True,
+            owed_request=VoidRequest,
+            by_hand=_voided_by_hand,
+        ),
         refund_step("late-refund", permits=_always, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),
         notification_step(ORDER_CONFIRMATION, "mail the customer", _is_labelled),

@@ -47,6 +47,15 @@ class LabelVoided(Frozen):
     label_id: str
 
 
+class VoidRefused(Frozen):
+    """The carrier does not take the label back: it holds that it was used."""
+
+    told_apart_by: ClassVar = ("label_id",)
+
+    kind: Literal["void refused"] = "void refused"
+    label_id: str
+
+
 class Packed(Frozen):
     """The warehouse has packed the parcel."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from hub.values import Frozen
 
 
@@ -75,3 +77,25 @@ class Label(Frozen):
     tracking_number: str
     label_url: str | None = None
     tracking_url: str | None = None
+
+
+class VoidRequest(Frozen):
+    """Give the label back that was bought as ``label_id``."""
+
+    label_id: str
+
+
+class VoidStatus(StrEnum):
+    """How far a label is that goes back. ``pending``: the carrier looks whether it was used, which takes up to two weeks."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+
+
+class Void(Frozen):
+    """A label that goes back. ``void_id`` is Shippo's name for that; the label's own says as much."""
+
+    label_id: str
+    status: VoidStatus
+    void_id: str | None = None

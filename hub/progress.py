@@ -35,6 +35,7 @@ from hub.facts import (
     StockShort,
     UndoBegun,
     UndoFinished,
+    VoidRefused,
 )
 from hub.money import Money
 from hub.values import Frozen
@@ -71,7 +72,7 @@ def after(facets: Facets, fact: Fact) -> Facets:
     What happened to an older attempt's payment, refund or stock is recorded but moves nothing; a person is called all the same. What says
     nothing about how far the order is, such as a delivered mail, moves nothing either.
     """
-    if attention_for(fact) is not None:
+    if needs_a_person(fact):
         facets = facets.model_copy(update={"attention": True})
     if getattr(fact, "attempt", facets.attempt) != facets.attempt:
         return facets
@@ -111,8 +112,13 @@ def anew(facets: Facets, attempt: int) -> Facets:
     return Facets(attempt=attempt, amount=facets.amount, parcel=parcel, hold=facets.hold, attention=facets.attention)
 
 
-def attention_for(fact: Fact) -> str | None:
-    """Return what a person has to look at because of ``fact``, whatever else is known about the order; None for most facts."""
+def needs_a_person(fact: Fact) -> bool:
+    """Tell whether a person has to look at something because of ``fact``, whatever else is known about the order."""
+    return attention_for(fact, "") is not None
+
+
+def attention_for(fact: Fact, subject_id: str) -> str | None:
+    """Return what a person has to look at because of ``fact`` about this subject; None for most facts."""
     match fact:
         case AttentionNeeded():
             return fact.reason
@@ -123,6 +129,9 @@ def attention_for(fact: Fact) -> str | None:
             return f"the customer's bank disputes {disputed} ({fact.reason}); answer dispute {fact.dispute_id} at the payment provider"
         case DisputeClosed(won=False):
             return f"dispute {fact.dispute_id} was lost; the bank has taken the money back"
+        case VoidRefused():
+            told = f"hub order resolve {subject_id} void"
+            return f"the carrier does not take label {fact.label_id} back; claim it at Shippo, or write it off, then say so: {told}"
         case DeliveryFailed():
             return f"the carrier could not deliver the parcel ({fact.code})"
         case _:
@@ -140,6 +149,6 @@ def is_walked(facets: Facets) -> bool:
 
 def calls_for_a_run(before: Facets, now: Facets, fact: Fact) -> bool:
     """Tell whether ``fact``, which moved ``before`` to ``now``, leaves the process something to do."""
-    if attention_for(fact) is not None or now.hold is HoldFacet.UNDOING:
+    if needs_a_person(fact) or now.hold is HoldFacet.UNDOING:
         return True
     return before != now and not isinstance(fact, _QUIET)

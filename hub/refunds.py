@@ -11,7 +11,7 @@ from hub.beginning import intend_once
 from hub.composing import compose
 from hub.database import transaction
 from hub.facets import DisputeFacet, HoldFacet, ParcelFacet, PaymentFacet, rank
-from hub.facts import RefundAsked, UndoBegun
+from hub.facts import RefundAsked
 from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Incoming, Text
 from hub.money import Money
 from hub.notification_types import MONEY_BACK
@@ -20,6 +20,7 @@ from hub.payments import RefundRequest
 from hub.steps import EffectState
 from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
 from hub.tables import EffectRow, FactRow, OrderRow
+from hub.undoing import plan_undo
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -103,7 +104,7 @@ async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> Non
     request = RefundRequest(payment_id=row.payment_id or "", amount=asked.amount, currency=row.currency, metadata=order.reference)
     await intend_once(session, order.effect(f"{STEP}.{asked.refund_id}", request))
     if await promised(session, row) >= row.amount and not is_handed_over(row):
-        await record(session, row, UndoBegun(because=f"refunded in full: {asked.reason}"), source="person")
+        await plan_undo(session, row, order, f"refunded in full: {asked.reason}", source="person")
     else:
         money = Money(amount=asked.amount, currency=asked.currency)
         await intend_once(session, order.effect(f"{MONEY_BACK.step}.{asked.refund_id}", compose(MONEY_BACK, order, amount=money)))

@@ -62,7 +62,7 @@ def write_facets(row: ReleaseRow, facets: ReleaseFacets) -> None:
 
 def move(row: ReleaseRow, fact: Fact) -> Moved:
     """Take a new fact in: the facets, the status, and what people ask for first."""
-    before, reason = facets_of(row), attention_for(fact)
+    before, reason = facets_of(row), attention_for(fact, row.id)
     row.attention = reason or row.attention
     facets = after(before, fact).model_copy(update={"attention": row.attention is not None})
     match fact:

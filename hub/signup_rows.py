@@ -77,7 +77,7 @@ def critical_of(row: SignupRow) -> Any:
 
 def move(row: SignupRow, fact: Fact) -> Moved:
     """Take a new fact in: the facets, the status, and what people ask for first."""
-    before, reason = facets_of(row), attention_for(fact)
+    before, reason = facets_of(row), attention_for(fact, row.id)
     facets = after(before, fact)
     row.attention = reason or row.attention
     note(row, fact, facets)

@@ -22,10 +22,11 @@ from hub.facts import (
     RefundFailed,
     RefundPending,
     RefundSettled,
+    VoidRefused,
 )
 from hub.message_facts import Delivery
 from hub.messages import SentMail, SentText
-from hub.parcels import Label
+from hub.parcels import Label, Void, VoidStatus
 from hub.payments import Payment, PaymentStatus, Refund, RefundStatus
 from hub.steps import EffectState
 
@@ -57,12 +58,12 @@ def told_by(fact: Fact, effect: EffectRow) -> Told | None:
             return _payment(fact, effect)
         case "refund" | "late-refund", RefundPending() | RefundSettled() | RefundFailed():
             return _refund(fact, effect)
-        case "label", LabelBought():
-            return Told(EffectState.DONE, fact.label_id, Label(label_id=fact.label_id, tracking_number=fact.tracking_number))
-        case "label", LabelRefused() | RateRefused():
-            return Told(EffectState.REFUSED, None, code=fact.code)
-        case "label", LabelVoided():
-            return Told(EffectState.UNDONE, fact.label_id)
+        case "label", LabelBought() | LabelRefused() | RateRefused() | LabelVoided():
+            return _label(fact)
+        case "void", LabelVoided():
+            return Told(EffectState.DONE, fact.label_id, Void(label_id=fact.label_id, status=VoidStatus.SUCCEEDED))
+        case "void", VoidRefused():
+            return Told(EffectState.REFUSED, fact.label_id, code="void_refused")
         case "deployment", DeploymentMoved():
             return Told(EffectState.DONE, str(fact.deployment_id), Deployment(deployment_id=fact.deployment_id))
         case _, MessageMoved():
@@ -101,6 +102,16 @@ def _refund(fact: RefundPending | RefundSettled | RefundFailed, effect: EffectRo
         currency=fact.currency,
     )
     return Told(EffectState.DONE if settled else EffectState.PENDING, fact.refund_id, refund)
+
+
+def _label(fact: LabelBought | LabelRefused | RateRefused | LabelVoided) -> Told:
+    match fact:
+        case LabelBought():
+            return Told(EffectState.DONE, fact.label_id, Label(label_id=fact.label_id, tracking_number=fact.tracking_number))
+        case LabelRefused() | RateRefused():
+            return Told(EffectState.REFUSED, None, code=fact.code)
+        case LabelVoided():
+            return Told(EffectState.UNDONE, fact.label_id)
 
 
 def _message(fact: MessageMoved) -> Told:

@@ -19,6 +19,7 @@ from sandbox.shippo_tracks import sent_off, tell_transaction, track_of
 NO_LABEL_ZIP = "00000"
 ADDRESS_REFUSED, UNREGISTERED = "failed_address_validation", "ups_registration_error"
 _RATES_LAST = timedelta(days=7)
+_UNUSED = ("UNKNOWN", "PRE_TRANSIT")
 _TEST_TRACKS = {f"SHIPPO_{status}": status for status in ("UNKNOWN", "PRE_TRANSIT", "TRANSIT", "DELIVERED", "RETURNED", "FAILURE")}
 
 
@@ -61,7 +62,8 @@ def _void(call: Call) -> Answer:
     transaction["status"] = "REFUNDPENDING"
     call.store.put(NAME, "transaction", transaction["object_id"], transaction)
     tell_transaction(call.world, "transaction_updated", transaction)
-    refund = kept(call, "refund", stamped(status="PENDING", transaction=transaction["object_id"]))
+    status = "QUEUED" if asynchronous(call.values) else "PENDING"
+    refund = kept(call, "refund", stamped(status=status, transaction=transaction["object_id"]))
     call.world.effects.record("shippo.refund", refund["object_id"], transaction["metadata"], money=_price(rate))
     call.world.later(NAME, "refund", refund["object_id"])
     return Answer(201, refund)
@@ -103,7 +105,7 @@ def _price(rate: dict[str, Any]) -> tuple[int, str]:
 
 
 def settled(world: World, what: str, identity: str) -> None:
-    """Print a label that was ordered without waiting, or give the money of a voided one back."""
+    """Print a label that was ordered without waiting, or decide about one that is to go back: never if it was used."""
     if what == "label":
         transaction = world.store.get(NAME, "transaction", identity) or {}
         _print(world, transaction, world.store.get(NAME, "rate", transaction["rate"]) or {})
@@ -112,8 +114,9 @@ def settled(world: World, what: str, identity: str) -> None:
         return
     refund = world.store.get(NAME, "refund", identity) or {}
     transaction = world.store.get(NAME, "transaction", refund["transaction"]) or {}
-    world.store.put(NAME, "refund", identity, refund | {"status": "SUCCESS"})
-    transaction |= {"status": "REFUNDED"}
+    unused = transaction["tracking_status"] in _UNUSED
+    world.store.put(NAME, "refund", identity, refund | {"status": "SUCCESS" if unused else "ERROR"})
+    transaction |= {"status": "REFUNDED" if unused else "REFUNDREJECTED"}
     world.store.put(NAME, "transaction", transaction["object_id"], transaction)
     tell_transaction(world, "transaction_updated", transaction)
 

@@ -1,4 +1,4 @@
-"""The parcel: what sending it costs, and its label, bought once."""
+"""The parcel: what sending it costs, and its label, bought once and given back once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hub.orders import Order
 from hub.parcels import Address, Label, Quote, QuoteRequest
 from hub.policies import EXTERNAL
 from hub.settings import settings
+from hub.voiding import give_labels_back, labels_of
 from tasks.accounts import account_for
 from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
@@ -52,3 +53,22 @@ async def buy_label(order: Order, quote: Quote) -> Label:
     """Buy the cheapest label of the quote that a carrier sells us, once."""
     shippo = await account_for(label_effects(order, quote)[0], ShippoAccount)
     return await buy_best(order, quote, terms=shippo.terms, call=shippo.buy_label, find=shippo.find_label)
+
+
+@straight
+@task(
+    name="void",
+    task_run_name="give labels back {order.id}",
+    tags=["shippo"],
+    persist_result=False,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def void_labels(order: Order) -> None:
+    """Give back what the order has of labels and does not use; ``Refused`` when a carrier does not take one back."""
+    if not (labels := await labels_of(order)):
+        return
+    shippo = await account_for(labels[0], ShippoAccount)
+    await give_labels_back(
+        order, labels, terms=shippo.terms, find_label=shippo.find_label, void=shippo.void_label, find_void=shippo.find_void
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from hub.facts import Delivered, DeliveryFailed, Fact, InTransit, LabelBought, LabelVoided, Returned
+from hub.facts import Delivered, DeliveryFailed, Fact, InTransit, LabelBought, LabelVoided, Returned, VoidRefused
 from hub.parcel_facts import purchase_refused
 from hub.provider_words import CARRIER_REFUSALS
 from hub.readings.news import Address, Foreign, Id, Line, News, Reference, Unreadable, effect_in, plain
@@ -61,7 +61,7 @@ class _TrackEvent(Foreign):
 @reads(PROVIDER, "transaction_created", "transaction_updated")
 def label_moved(event: dict[str, Any]) -> News | None:
     """
-    A label was bought, refused or given back.
+    A label was bought or refused, or given back, which its carrier takes or not.
 
     Nothing follows from a purchase that is still under way, nor from a failed one whose code is not listed: the answer to our call says so,
     too, and an operator looks. A label that we want to give back counts when the carrier has taken it.
@@ -80,7 +80,9 @@ def label_moved(event: dict[str, Any]) -> News | None:
             fact = None if refusal is None else purchase_refused(ours.attempt, refusal, purchase.object_id)
         case "REFUNDED":
             fact = LabelVoided(label_id=purchase.object_id)
-        case "WAITING" | "QUEUED" | "REFUNDPENDING" | "REFUNDREJECTED":
+        case "REFUNDREJECTED":
+            fact = VoidRefused(label_id=purchase.object_id)
+        case "WAITING" | "QUEUED" | "REFUNDPENDING":
             pass
     return None if fact is None else News(about=ours.about, facts=(fact,))
 

@@ -31,6 +31,7 @@ from hub.payments import Payment, PaymentRequest, Refund
 from hub.settings import settings
 from hub.stock import reserve
 from hub.tables import AttemptRow, EffectRow, FactRow, OrderRow, RunRow
+from hub.voiding import give_labels_back, labels_of
 from tests.contract.sandbox_process import Sandbox
 
 STRIPE_KEY = "sk_test_rehearsal_ledger"
@@ -81,6 +82,10 @@ class Shop:
     async def best_label(self, order: Order, quote: Quote) -> Label:
         return await buy_best(order, quote, terms=self.shippo.terms, call=self.shippo.buy_label, find=self.shippo.find_label)
 
+    async def give_labels_back(self, order: Order) -> None:
+        shippo = {"terms": self.shippo.terms, "find_label": self.shippo.find_label}
+        await give_labels_back(order, await labels_of(order), void=self.shippo.void_label, find_void=self.shippo.find_void, **shippo)
+
     async def tell_team(self, order: Order, step: str = "team") -> PostedMessage:
         effect = team_effect(order, step)
         return await once(effect, terms=self.slack.terms, call=self.slack.post_message, find=self.slack.find_message)
@@ -100,9 +105,12 @@ class Shop:
         await reserve(order)
         return await self.pay(order)
 
-    async def until_quoted(self, order: Order) -> str:
+    async def until_offered(self, order: Order, to_zip: str = DESK.zip) -> Quote:
         await self.until_paid(order)
-        return (await self.quote(order)).rates[0].rate_id
+        return await self.quote(order, to_zip)
+
+    async def until_quoted(self, order: Order) -> str:
+        return (await self.until_offered(order)).rates[0].rate_id
 
     async def until_labelled(self, order: Order) -> Label:
         return await self.label(order, await self.until_quoted(order))

@@ -24,7 +24,7 @@ from hub.facts import (
 from hub.message_facts import Delivery
 from hub.messages import Mail, TeamMessage, TextRequest
 from hub.order_steps import ORDER_STEPS
-from hub.parcels import Address, Label, LabelRequest, ParcelSize, QuoteRequest
+from hub.parcels import Address, Label, LabelRequest, ParcelSize, QuoteRequest, VoidRequest, VoidStatus
 from tests.contract.sandbox_process import Sandbox
 from tests.contract.told_kit import HUB_ID, REFERENCE, Told, key, meant
 
@@ -88,6 +88,18 @@ async def test_a_refused_label_is_told_with_the_code_of_the_answer(told: Told) -
     refusal = ORDER_STEPS["label"].refused_means(1, refused.value)
     assert refusal is not None
     await told.until(refusal)
+
+
+@pytest.mark.parametrize("used", [False, True])
+async def test_a_label_that_goes_back_is_told_as_its_void_would_be_answered(told: Told, used: bool) -> None:
+    label = await buy_label(told.sandbox)
+    if used:
+        await told.sandbox.world(f"parcels/{label.tracking_number}", status="TRANSIT")
+
+    void = await shippo_at(told.sandbox).void_label(VoidRequest(label_id=label.label_id), key=key("void"))
+
+    status = VoidStatus.REFUSED if used else VoidStatus.SUCCEEDED
+    await told.until(meant("void", void.model_copy(update={"status": status})))
 
 
 async def test_a_carrier_that_sells_no_label_is_told_as_it_was_answered(told: Told) -> None:

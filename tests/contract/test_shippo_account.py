@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from blocks.shippo_account import ShippoAccount
 from hub.errors import Misconfigured, OutcomeUnknown, Refused
-from hub.exchange import Exchange
-from hub.parcels import Address, LabelRequest, ParcelSize, QuoteRequest
+from hub.exchange import Exchange, exchanging
+from hub.parcels import Address, LabelRequest, ParcelSize, QuoteRequest, VoidRequest, VoidStatus
 from tests.contract.account_kit import (
     CUSTOMER,
     TROUBLES,
@@ -21,6 +21,7 @@ from tests.contract.account_kit import (
     survives,
     tells_that_nobody_listens,
 )
+from tests.contract.ledger_kit import until
 from tests.contract.sandbox_process import Sandbox
 
 KEY = "shippo_test_rehearsal_shippo"
@@ -189,6 +190,60 @@ async def test_a_list_without_end_leaves_the_outcome_open(sandbox: Sandbox, ship
     await sandbox.fault("shippo", "list labels", "garbage", times=None, body={"next": "another page", "results": []})
 
     await fails(lambda: shippo.find_label(request, key="k", since=long_ago()), OutcomeUnknown)
+
+
+async def test_a_label_goes_back_once_and_the_label_says_how_far_that_is(sandbox: Sandbox, shippo: ShippoAccount) -> None:
+    back = await a_label_to_give_back(shippo)
+    assert await shippo.find_void(back, key="k", since=long_ago()) is None
+
+    void = await shippo.void_label(back, key="k")
+
+    assert (void.status, void.label_id) == (VoidStatus.PENDING, back.label_id)
+    assert void.void_id
+    await status_becomes(shippo, back, VoidStatus.SUCCEEDED)
+    assert await sandbox.count("shippo", "refund") == 1
+
+
+async def test_a_label_that_was_used_is_not_taken_back(sandbox: Sandbox, shippo: ShippoAccount) -> None:
+    label = await shippo.buy_label(await a_label(shippo), key="k")
+    back = VoidRequest(label_id=label.label_id)
+    await sandbox.world(f"parcels/{label.tracking_number}", status="TRANSIT")
+
+    await shippo.void_label(back, key="k")
+
+    await status_becomes(shippo, back, VoidStatus.REFUSED)
+
+
+async def test_a_label_that_shippo_takes_no_request_for_is_refused_and_nothing_of_ours_is_wrong(shippo: ShippoAccount) -> None:
+    back = await a_label_to_give_back(shippo)
+    await shippo.void_label(back, key="k")
+    exchange = Exchange()
+
+    with exchanging(exchange):
+        assert (await shippo.void_label(back, key="k")).status is VoidStatus.REFUSED
+
+    assert exchange.http_status == 400
+    assert "cannot be refunded" in (exchange.provider_text or "")
+
+
+@pytest.mark.parametrize("status", ["ERROR", "QUEUED", "SOMETHING_NEW"])
+async def test_a_label_that_cannot_be_bought_says_nothing_about_going_back(sandbox: Sandbox, shippo: ShippoAccount, status: str) -> None:
+    back = await a_label_to_give_back(shippo)
+    await sandbox.fault("shippo", "read label", "garbage", body={"object_id": back.label_id, "status": status, "rate": "r-1"})
+
+    await fails(lambda: shippo.find_void(back, key="k", since=long_ago()), OutcomeUnknown)
+
+
+async def a_label_to_give_back(shippo: ShippoAccount) -> VoidRequest:
+    return VoidRequest(label_id=(await shippo.buy_label(await a_label(shippo), key="k")).label_id)
+
+
+async def status_becomes(shippo: ShippoAccount, back: VoidRequest, wanted: VoidStatus) -> None:
+    async def is_so() -> bool:
+        void = await shippo.find_void(back, key="k", since=long_ago())
+        return void is not None and void.status is wanted
+
+    await until(is_so)
 
 
 async def test_the_doctor_hears_that_the_key_works(shippo: ShippoAccount) -> None:

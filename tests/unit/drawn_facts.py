@@ -53,6 +53,7 @@ from hub.facts import (
     UndoBegun,
     UndoFinished,
     Unwanted,
+    VoidRefused,
     identity_of,
 )
 from hub.message_facts import Delivery
@@ -125,6 +126,7 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     LabelRefused: st.builds(LabelRefused, attempt=attempts, code=st.just("no_rates")),
     RateRefused: st.builds(RateRefused, purchase_id=st.sampled_from(["t_1", None]), code=st.just("ups_registration_error")),
     LabelVoided: st.builds(LabelVoided, label_id=st.sampled_from(["l_1", "l_2"])),
+    VoidRefused: st.builds(VoidRefused, label_id=st.sampled_from(["l_1", "l_2"])),
     Announced: st.builds(Announced, missed=st.sampled_from([(), ("mail",)])),
     Packed: st.builds(Packed),
     PickedUp: st.builds(PickedUp),

@@ -33,6 +33,7 @@ from hub.facts import (
     RefundSettled,
     Returned,
     Unwanted,
+    VoidRefused,
 )
 from hub.message_facts import Delivery
 from hub.payments import NextAction
@@ -177,7 +178,7 @@ EXPECTED: dict[str, News | None] = {
     "shippo/transaction_updated.refused": labelled(LabelRefused(attempt=1, code="failed_address_validation")),
     "shippo/transaction_updated.refunded": labelled(LabelVoided(label_id=LABEL)),
     "shippo/transaction_updated.refundpending": NOTHING,
-    "shippo/transaction_updated.refundrejected": NOTHING,
+    "shippo/transaction_updated.refundrejected": labelled(VoidRefused(label_id=LABEL)),
     "shippo/track_updated.unknown": NOTHING,
     "shippo/track_updated.pre_transit": NOTHING,
     "shippo/track_updated.without_status": NOTHING,

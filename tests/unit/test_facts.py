@@ -24,9 +24,10 @@ from hub.facts import (
     RefundFailed,
     RefundSettled,
     Returned,
+    VoidRefused,
     of_attempt,
 )
-from hub.progress import after, anew, attention_for
+from hub.progress import after, anew, needs_a_person
 from tests.unit.drawn_facts import AMOUNT, BY_KIND, REFUNDS, USD, attempts, facts, known_as
 
 FACETS = (PaymentFacet, ParcelFacet, StockFacet, HoldFacet, DisputeFacet)
@@ -77,7 +78,7 @@ def test_what_happened_to_another_attempts_payment_or_stock_moves_nothing_but_ma
     everything = stages(history, attempt)[-1]
 
     assert everything.model_copy(update={"attention": False}) == stages(mine, attempt)[-1].model_copy(update={"attention": False})
-    assert everything.attention == any(attention_for(fact) for fact in history)
+    assert everything.attention == any(needs_a_person(fact) for fact in history)
 
 
 @st.composite
@@ -177,11 +178,12 @@ def test_what_only_a_person_can_mend_calls_one_whichever_attempt_it_is_about() -
         DisputeClosed(attempt=1, dispute_id="dp_1", won=False),
         DeliveryFailed(code="delivery_failed"),
         AttentionNeeded(epoch=1, reason="nobody knows"),
+        VoidRefused(label_id="l_1"),
     ]
     others: list[Fact] = [DisputeClosed(attempt=1, dispute_id="dp_1", won=True), Returned(), LabelVoided(label_id="l_1")]
 
-    assert all(attention_for(fact) and stages([fact], 2)[-1].attention for fact in calling)
-    assert not any(attention_for(fact) or stages([fact], 2)[-1].attention for fact in others)
+    assert all(needs_a_person(fact) and stages([fact], 2)[-1].attention for fact in calling)
+    assert not any(needs_a_person(fact) or stages([fact], 2)[-1].attention for fact in others)
 
 
 def test_a_fact_about_a_payment_learns_its_attempt_from_whoever_knows_it() -> None:
