@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hub.tallies import Tally
 
 GATE_STATES = ("open", "closed", "paused")
+OUTCOMES = ("done", "pending", "refused", "not_sent", "rate_limited", "misconfigured", "unknown")
 NEVER_ANSWERED = ("found", "absent")
 """How a call ends whose answer was lost and that was looked for: nobody knows how long it took."""
 
@@ -108,6 +109,7 @@ async def measure() -> Measured:
     """Compute every metric from the rows; none of it reads all of history."""
     numbers: dict[Metric, Values] = {metric: {} for metric in METRICS if metric.kind != "histogram"}
     spreads: dict[Metric, Spreads] = {metric: defaultdict(Spread) for metric in METRICS if metric.kind == "histogram"}
+    numbers[CALLS] |= {(*action, "call", outcome): 0.0 for action in _actions() for outcome in OUTCOMES}
     numbers[DUPLICATES] |= dict.fromkeys(_actions(), 0.0)
     numbers[RETRIES] |= dict.fromkeys(_actions(), 0.0)
     _take_in(await tallies(), numbers, spreads)
