@@ -27,6 +27,7 @@ class Swept(Frozen):
     """What a sweep did."""
 
     crashed: int
+    asked_for: int
     notices: int
     started: int
     attention: int
