@@ -24,7 +24,7 @@ from deployments.telling_stories import print_json, print_view, tell
 from hub.money import Money
 from hub.resolving import resolve as resolve_by_hand
 
-order = App(name="order", help="One order: place, show, explain, retry, refund, resolve.")
+order = App(name="order", help="One order: place, show, explain, retry, cancel, refund, resolve.")
 orders = App(name="orders", help="All orders.")
 
 MOVING = ("received", "paid", "cancelling", "refunding")
@@ -106,6 +106,20 @@ async def retry(order_id: str, *, payment_method: str | None = None) -> None:
             raise Problem(f"order {order_id} is {view['status']}: only a failed payment takes another payment method")
         _, view = await gateway.ask("POST", f"/orders/{order_id}/resume")
         _say("goes on", view)
+
+
+@order.command
+async def cancel(order_id: str, *, reason: str | None = None) -> None:
+    """
+    Undo an order that its customer does not want any more, as long as the carrier does not have the parcel.
+
+    Args:
+        order_id: The order.
+        reason: For the team; nothing personal belongs here.
+    """
+    async with gateway_client() as gateway:
+        _, view = await gateway.ask("POST", f"/orders/{order_id}/cancel", {"reason": reason})
+    _say("noted", view)
 
 
 @order.command

@@ -27,6 +27,7 @@ WORDS: dict[str, Any] = {
     "tracking_number": TRACKING_NUMBER,
     "went_wrong": "the card was declined",
     "attempt": 1,
+    "refused": False,
     "amount": Money(amount=1250, currency="usd"),
     "reason": "a dispute",
     "bulletin": BULLETIN,

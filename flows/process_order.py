@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from hub.decisions import LOOK_AT_REFUND_SECONDS, announce, finish_undo, need_attention, refund_failed
+from hub.decisions import LOOK_AGAIN_SECONDS, Undoing, announce, finish_undo, need_attention, refund_failed, what_is_undone
 from hub.effects import Parked
 from hub.errors import Refused
 from hub.facets import HoldFacet, ParcelFacet, PaymentFacet, Status
@@ -18,7 +18,15 @@ from hub.settings import settings
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
 from tasks.mailing import mail_confirmation, mail_delivery, mail_money_back, mail_refund, mail_shipment
-from tasks.payments import cancel_earlier_payment, expire_payment, refund_as_asked, refund_late_money, refund_payment, take_payment
+from tasks.payments import (
+    cancel_earlier_payment,
+    expire_payment,
+    refund_as_asked,
+    refund_late_money,
+    refund_payment,
+    stop_payment,
+    take_payment,
+)
 from tasks.shipping import buy_label, quote_parcel, void_labels
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
@@ -130,8 +138,11 @@ async def tell_of_parcel(order: Order, tracking_number: str | None) -> None:
 
 
 async def undo(order: Order, because: str) -> None:
-    """Give back the money, the goods and the label, and tell everybody; safe to repeat until it is done."""
+    """Stop the payment, or give it back, and the goods and the label; tell everybody. Safe to repeat until it is done."""
     try:
+        if order.earlier_payment_id is not None:
+            await cancel_earlier_payment(order, order.earlier_payment_id)
+        await stop_payment(order)
         refund = await refund_payment(order, because)
     except Refused as refusal:
         await need_attention(order, str(refusal))
@@ -139,11 +150,20 @@ async def undo(order: Order, because: str) -> None:
         await give_labels_back(order)
         return
     await release_stock(order)
-    await courtesies(mail=mail_refund(order), alert=alert_team(order, because))
+    await tell_of_undoing(order, await what_is_undone(order))
     await give_labels_back(order)
     if refund is not None and refund.status is RefundStatus.PENDING:
-        raise Parked(LOOK_AT_REFUND_SECONDS * settings().time_scale, "the refund is under way")
+        raise Parked(LOOK_AGAIN_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)
+
+
+async def tell_of_undoing(order: Order, undoing: Undoing) -> None:
+    """Tell the team, and the customer when money goes back."""
+    packed = "; it is packed: keep the parcel from the carrier and unpack it" if undoing.parcel is ParcelFacet.PACKED else ""
+    told = {"alert": alert_team(order, undoing.because + packed)}
+    if undoing.paid:
+        told["mail"] = mail_refund(order, refused=undoing.parcel is ParcelFacet.REFUSED)
+    await courtesies(**told)
 
 
 async def give_labels_back(order: Order) -> None:

@@ -16,6 +16,7 @@ from gateway import health, metrics, orders, releases, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from gateway.webhooks import PATH, Door
+from hub.cancelling import NotCancellable
 from hub.database import engine
 from hub.enrolling import AliasInLiveMode, SignupDiffers
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
@@ -92,6 +93,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         (OrderDiffers, status.HTTP_409_CONFLICT),
         (NoNewAttempt, status.HTTP_409_CONFLICT),
         (NothingToResume, status.HTTP_409_CONFLICT),
+        (NotCancellable, status.HTTP_409_CONFLICT),
         (NoSuchRefund, status.HTTP_404_NOT_FOUND),
         (RefundDiffers, status.HTTP_409_CONFLICT),
         (NotRefundable, status.HTTP_409_CONFLICT),

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from gateway.access import MAY_READ, MAY_WRITE, MayWrite
 from gateway.starting import start
+from hub.cancelling import CancelWish, cancel
 from hub.facets import Status
 from hub.incoming import PaymentMethod
 from hub.intake import go_on, place, raise_attempt
@@ -69,6 +70,14 @@ async def get_timeline(order_id: OrderId) -> list[Event]:
 async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: BackgroundTasks) -> OrderView:
     """Start a new attempt after a failed payment; the same number again gives the same answer."""
     await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
+    later.add_task(start, "order", order_id)
+    return await view_order(order_id)
+
+
+@router.post("/{order_id}/cancel", status_code=status.HTTP_202_ACCEPTED, responses={409: {"description": "Too late, and what to do"}})
+async def post_cancel(order_id: OrderId, by: MayWrite, later: BackgroundTasks, wish: CancelWish | None = None) -> OrderView:
+    """Undo the order, whatever has been done for it, unless the carrier has the parcel; again, it gives the same answer."""
+    await cancel(order_id, wish or CancelWish(), by=by)
     later.add_task(start, "order", order_id)
     return await view_order(order_id)
 

@@ -7,6 +7,7 @@ Undoing is a plan, not an exception handler: the decision and the intended refun
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 from sqlmodel import col, select
@@ -14,13 +15,12 @@ from sqlmodel import col, select
 from hub.claims import hold
 from hub.database import transaction
 from hub.effects import Effect
-from hub.facets import Status
+from hub.facets import ParcelFacet, PaymentFacet, Status, rank
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
 from hub.notification_types import MONEY_BACK
 from hub.order_rows import note
 from hub.orders import Order
 from hub.progress import attention_for
-from hub.refunds import intend_rest
 from hub.settings import settings
 from hub.steps import EffectState
 from hub.subject_rows import database_now, record
@@ -29,8 +29,11 @@ from hub.tables import EffectRow, FactRow
 from hub.undoing import plan_undo
 from hub.values import Frozen
 
-LOOK_AT_REFUND_SECONDS = 3600.0
-"""How long until a refund that is under way is looked at again, should nobody tell earlier; scaled."""
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+LOOK_AGAIN_SECONDS = 3600.0
+"""How long until money that is under way is looked at again, should nobody tell earlier; scaled."""
 _FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
@@ -41,6 +44,14 @@ class AttentionCall(Frozen):
     reason: str
 
 
+class Undoing(Frozen):
+    """Why an order is undone, how far its parcel was, and whether money goes back."""
+
+    because: str
+    parcel: ParcelFacet
+    paid: bool
+
+
 async def begin_undo(order: Order, because: str) -> Effect | None:
     """
     Commit that the order is being undone, and all that this takes; a second time changes nothing.
@@ -48,19 +59,28 @@ async def begin_undo(order: Order, because: str) -> Effect | None:
     Returns the refund, or None when there is nothing to give back: not paid, or given back otherwise.
     """
     async with transaction() as session:
+        return await plan_undo(session, await hold(session, order), order, because, source="undo")
+
+
+async def what_is_undone(order: Order) -> Undoing:
+    """Return what is known now of the undoing that was begun, whichever run asks."""
+    async with transaction() as session:
         row = await hold(session, order)
-        await plan_undo(session, row, order, because, source="undo")
-        return await intend_rest(session, row, order)
+        because = await _because(session, order)
+        return Undoing(because=because, parcel=ParcelFacet(row.parcel), paid=rank(PaymentFacet(row.payment)) >= rank(PaymentFacet.PAID))
 
 
 async def finish_undo(order: Order) -> None:
     """Commit that everything is undone."""
-    mine = (col(FactRow.subject_kind) == order.kind, col(FactRow.subject_id) == order.id)
-    begun = select(col(FactRow.data)["because"].as_string()).where(*mine, col(FactRow.kind) == UndoBegun.model_fields["kind"].default)
     async with transaction() as session:
         row = await hold(session, order)
-        because = (await session.exec(begun)).first() or ""
-        await record(session, row, UndoFinished(because=because), source="run")
+        await record(session, row, UndoFinished(because=await _because(session, order)), source="run")
+
+
+async def _because(session: AsyncSession, order: Order) -> str:
+    mine = (col(FactRow.subject_kind) == order.kind, col(FactRow.subject_id) == order.id)
+    begun = select(col(FactRow.data)["because"].as_string()).where(*mine, col(FactRow.kind) == UndoBegun.model_fields["kind"].default)
+    return (await session.exec(begun)).first() or ""
 
 
 async def announce(order: Order, missed: tuple[str, ...]) -> None:
@@ -94,7 +114,7 @@ async def look_again(order: Order, refund: Effect) -> None:
     async with transaction() as session:
         await hold(session, order)
         row = await session.get_one(EffectRow, refund.key)
-        row.resume_at = await database_now(session) + timedelta(seconds=LOOK_AT_REFUND_SECONDS * settings().time_scale)
+        row.resume_at = await database_now(session) + timedelta(seconds=LOOK_AGAIN_SECONDS * settings().time_scale)
 
 
 async def attention_call(subject: Subject) -> AttentionCall | None:

@@ -144,12 +144,13 @@ class Announced(Frozen):
 
 
 class UndoBegun(Frozen):
-    """The order is being undone; ``because`` is for people, without personal data."""
+    """The order is being undone; ``because`` is for people, without personal data. ``by``: who wanted it; None: the hub decided."""
 
     told_apart_by: ClassVar = ()
 
     kind: Literal["undoing"] = "undoing"
     because: str
+    by: str | None = None
 
 
 class UndoFinished(Frozen):

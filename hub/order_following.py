@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from hub.beginning import intend_once
 from hub.facets import HoldFacet, StockFacet
-from hub.facts import Fact, LabelBought, MessageMoved, PaymentSettled
+from hub.facts import AttentionNeeded, Fact, InTransit, LabelBought, MessageMoved, PaymentSettled, PickedUp
 from hub.falling_back import fall_back
 from hub.message_facts import Delivery
 from hub.orders import Order
 from hub.payments import RefundRequest
-from hub.refunds import intend_rest
-from hub.subject_rows import as_it_is, database_now
+from hub.subject_rows import as_it_is, database_now, record
 from hub.tables import EffectRow, OrderRow
 from hub.undoing import plan_undo
 from hub.voiding import intend_voids
@@ -32,6 +31,9 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
             await _give_late_money_back(session, order, fact)
         case LabelBought():
             await _give_spare_label_back(session, order)
+        case PickedUp() | InTransit() if order.hold != HoldFacet.NONE and order.attention is None:
+            reason = "the carrier has the parcel of an order that was cancelled; let it come back, and see whether the money has gone back"
+            await record(session, order, AttentionNeeded(epoch=order.epoch, reason=reason), source="webhook")
         case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
             await fall_back(session, order, effect.step)
         case _:
@@ -49,7 +51,6 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
     request = RefundRequest(payment_id=fact.payment_id, amount=fact.amount, currency=fact.currency, metadata=order.reference)
     if fact.attempt == row.attempt and row.hold == HoldFacet.NONE:
         await plan_undo(session, row, order, "it was paid after it had been closed", source="webhook")
-        await intend_rest(session, row, order)
     elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
     row.resume_at = await database_now(session)

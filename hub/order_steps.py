@@ -67,6 +67,10 @@ def _may_pay(facets: Facets) -> bool:
     return facets.hold is HoldFacet.NONE and facets.stock is StockFacet.RESERVED and unpaid
 
 
+def _may_call_off(facets: Facets) -> bool:
+    return _may_pay(facets) or facets.hold is HoldFacet.UNDOING
+
+
 def _may_ship(facets: Facets) -> bool:
     return facets.hold is HoldFacet.NONE and facets.payment is PaymentFacet.PAID and facets.parcel is not ParcelFacet.REFUSED
 
@@ -103,7 +107,8 @@ ORDER_STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("payment", "stripe", "take the payment", PAYMENT, Payment, _may_pay, payment_means, payment_refused, polled=True),
-        Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_pay, _cancellation_means),
+        Step("cancel-payment", "stripe", "cancel the payment", PAYMENT, Payment, _may_call_off, _cancellation_means),
+        Step("stop-payment", "stripe", "cancel the payment", PAYMENT, Payment, _is_being_undone, expiry_means),
         refund_step("refund", permits=_may_give_back, polled=True, owed_request=RefundRequest),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
         Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),

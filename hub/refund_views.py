@@ -10,9 +10,10 @@ from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.facts import RefundAsked
-from hub.refunds import STEP, asked_before
+from hub.refunds import asked_before
 from hub.steps import EffectState
 from hub.tables import EffectRow
+from hub.undoing import REFUND
 
 
 class RefundState(StrEnum):
@@ -68,7 +69,7 @@ async def view_refund(order_id: str, refund_id: str) -> RefundView:
         if asked is None:
             raise NoSuchRefund(order_id, refund_id)
         mine = (col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == order_id)
-        state = (await session.exec(select(col(EffectRow.state)).where(*mine, col(EffectRow.step) == f"{STEP}.{refund_id}"))).first()
+        state = (await session.exec(select(col(EffectRow.state)).where(*mine, col(EffectRow.step) == f"{REFUND}.{refund_id}"))).first()
     return _view(order_id, asked, RefundState.REFUNDING if state is None else _STATES.get(EffectState(state), RefundState.REFUNDING))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from hub.beginning import intend_once
 from hub.composing import compose
@@ -17,18 +17,15 @@ from hub.money import Money
 from hub.notification_types import MONEY_BACK
 from hub.order_rows import facets_of
 from hub.payments import RefundRequest
-from hub.steps import EffectState
 from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
-from hub.tables import EffectRow, FactRow, OrderRow
-from hub.undoing import plan_undo
+from hub.tables import FactRow, OrderRow
+from hub.undoing import REFUND, plan_undo, promised
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-    from hub.effects import Effect
     from hub.orders import Order
 
-STEP = "refund"
 RefundId = Annotated[str, StringConstraints(pattern=SUBJECT_ID), Field(description=ID_WORDS, examples=["r-1"])]
 NO_REASON = "no reason given"
 
@@ -102,45 +99,13 @@ async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> Non
     """
     order: Order = await as_it_is(session, row)
     request = RefundRequest(payment_id=row.payment_id or "", amount=asked.amount, currency=row.currency, metadata=order.reference)
-    await intend_once(session, order.effect(f"{STEP}.{asked.refund_id}", request))
+    await intend_once(session, order.effect(f"{REFUND}.{asked.refund_id}", request))
     if await promised(session, row) >= row.amount and not is_handed_over(row):
-        await plan_undo(session, row, order, f"refunded in full: {asked.reason}", source="person")
+        await plan_undo(session, row, order, f"refunded in full: {asked.reason}", source="person", by=asked.by)
     else:
         money = Money(amount=asked.amount, currency=asked.currency)
         await intend_once(session, order.effect(f"{MONEY_BACK.step}.{asked.refund_id}", compose(MONEY_BACK, order, amount=money)))
     take_up_again(row, await database_now(session))
-
-
-async def intend_rest(session: AsyncSession, row: OrderRow, order: Order) -> Effect | None:
-    """Intend to give back what is left of the payment of an order that is being undone, once; None when that is nothing."""
-    known = await session.get(EffectRow, order.effect_key(STEP))
-    if known is not None:
-        return order.effect(STEP, RefundRequest.model_validate(known.request))
-    left = row.amount - await promised(session, row)
-    if rank(PaymentFacet(row.payment)) < rank(PaymentFacet.PAID) or left <= 0:
-        return None
-    request = RefundRequest(payment_id=row.payment_id or "", amount=left, currency=row.currency, metadata=order.reference)
-    rest = order.effect(STEP, request)
-    await intend_once(session, rest)
-    return rest
-
-
-async def promised(session: AsyncSession, row: OrderRow) -> int:
-    """
-    Return how much of the payment has gone back or will, in minor units: by refunds of ours, and by others outside the hub.
-
-    What the provider has heard of may be in its own total already, what it has not is not.
-    """
-    step = col(EffectRow.step)
-    mine = (col(EffectRow.subject_kind) == "order", col(EffectRow.subject_id) == row.id, col(EffectRow.attempt) == row.attempt)
-    rows = await session.exec(select(EffectRow).where(*mine, or_(step == STEP, step.startswith(f"{STEP}."))))
-    heard, unheard = 0, 0
-    for effect in rows:
-        if effect.state in (EffectState.DONE, EffectState.PENDING):
-            heard += effect.request["amount"]
-        elif effect.state != EffectState.REFUSED:
-            unheard += effect.request["amount"]
-    return unheard + max(heard, facets_of(row).given_back)
 
 
 def is_handed_over(row: OrderRow) -> bool:

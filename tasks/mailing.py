@@ -28,9 +28,9 @@ async def mail_delivery(order: Order) -> Sent:
 
 
 @notifies(REFUND, "mail refund {order.id}")
-async def mail_refund(order: Order) -> Sent:
-    """Tell the customer that the order was cancelled and the money goes back."""
-    return await notify(order, REFUND)
+async def mail_refund(order: Order, *, refused: bool) -> Sent:
+    """Tell the customer that the order was cancelled and the money goes back; ``refused``: because no carrier takes it."""
+    return await notify(order, REFUND, refused=refused)
 
 
 @notifies(MONEY_BACK, "mail money back {order.id}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from prefect import task
 
 from blocks.stripe_account import StripeAccount
-from hub.decisions import begin_undo, look_again
-from hub.effects import Effect
-from hub.ledger import once
+from hub.decisions import LOOK_AGAIN_SECONDS, begin_undo, look_again
+from hub.effects import Effect, Parked
+from hub.errors import Refused
+from hub.ledger import find_out, once
 from hub.money import Money
 from hub.orders import Order
-from hub.payments import CancelRequest, Payment, PaymentRequest, Refund, RefundStatus
+from hub.payments import CancelRequest, Payment, PaymentRequest, PaymentStatus, Refund, RefundStatus
 from hub.policies import PAYMENT
 from hub.settings import settings
 from hub.subjects import Subject
@@ -47,6 +48,38 @@ async def take_payment(order: Order) -> Payment:
 async def cancel_earlier_payment(order: Order, payment_id: str) -> Payment:
     """Make sure that the payment of the attempt before takes no money any more; or learn that it has."""
     return await call_off(order.effect(f"cancel-payment.{order.attempt}", CancelRequest(payment_id=payment_id)))
+
+
+@straight
+@task(
+    name="stop-payment",
+    task_run_name="stop payment {order.id}",
+    tags=["stripe"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **PAYMENT.task_options(),
+)
+async def stop_payment(order: Order) -> None:
+    """
+    Make sure that an order which is being undone takes no money any more; what it has taken is known afterwards.
+
+    Raises:
+        Parked: The bank is at it, and nobody can call it off now.
+    """
+    payment = payment_of(order, order.money, order.payment_method, f"Order {order.id}")
+    stripe = await account_for(payment, StripeAccount)
+    try:
+        found = await find_out(payment, terms=stripe.terms, find=stripe.find_payment)
+    except Refused as refusal:
+        if refusal.reference is not None:  # the customer could still finish it with another card
+            await call_off(order.effect("stop-payment", CancelRequest(payment_id=refusal.reference)))
+        return
+    if found is None or found.status is PaymentStatus.SUCCEEDED:
+        return
+    stopped = await call_off(order.effect("stop-payment", CancelRequest(payment_id=found.payment_id)))
+    if stopped.status is found.status is PaymentStatus.PROCESSING:
+        raise Parked(LOOK_AGAIN_SECONDS * settings().time_scale, "the bank is processing the payment")
 
 
 @straight

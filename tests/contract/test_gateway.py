@@ -13,7 +13,7 @@ import pytest_asyncio
 from deployments.examples import EXAMPLE_ORDER
 from hub.api_keys import add_key
 from hub.database import transaction
-from hub.facts import AttentionNeeded, Fact, PaymentFailed, PaymentSettled, StockShort
+from hub.facts import AttentionNeeded, Fact, InTransit, PaymentFailed, PaymentSettled, StockShort
 from hub.subject_rows import locked, record
 from tests.contract.gateway_process import Gateway, running_gateway
 from tests.unit.bad_orders import an_order_with
@@ -225,6 +225,22 @@ async def test_an_order_that_waits_for_nothing_of_ours_cannot_be_resumed(shop: h
     answer = await shop.post("/orders/o-idle/resume")
 
     assert (answer.status_code, "there is nothing to resume" in answer.text) == (409, True)
+
+
+async def test_a_cancelled_order_says_so_and_once_it_is_on_its_way_it_is_too_late(shop: httpx.AsyncClient) -> None:
+    for order_id in ("o-unwanted", "o-gone"):
+        await shop.put(f"/orders/{order_id}", json=EXAMPLE_ORDER)
+    await happened("o-gone", InTransit())
+
+    first = await shop.post("/orders/o-unwanted/cancel", json={"reason": "a change of mind"})
+    again = await shop.post("/orders/o-unwanted/cancel")
+    too_late = await shop.post("/orders/o-gone/cancel")
+
+    assert [answer.status_code for answer in (first, again, too_late)] == [202, 202, 409]
+    assert (first.json()["status"], first.json()["message"]) == ("cancelling", "being undone: the customer cancelled it: a change of mind")
+    assert first.json() == again.json()
+    assert "the carrier has the parcel" in too_late.json()["detail"]
+    assert (await shop.post("/orders/o-nobody/cancel")).status_code == 404
 
 
 async def test_a_refund_is_kept_once_with_the_name_of_the_key_that_asked(shop: httpx.AsyncClient) -> None:
