@@ -14,7 +14,7 @@ from deployments.problems import Problem
 from hub.notification_types import TYPES
 from hub.steps import HOUR
 
-WIDTH = 150
+WIDTH = 180
 """Whatever the terminal: names that are cut cannot be typed."""
 
 notifications = App(name="notifications", help="What customers and the team are told: list, preview.")

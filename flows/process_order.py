@@ -29,7 +29,7 @@ from tasks.payments import (
 )
 from tasks.shipping import buy_label, quote_parcel, void_labels
 from tasks.stock import release_stock, reserve_stock
-from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team
+from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team, tell_what_reached_nobody
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
 
@@ -95,6 +95,8 @@ async def pay_debts(order: Order) -> bool:
                 await expire_payment(order, owed)
             case "text":
                 await courtesies(text=text_instead(order, owed))
+            case "untold":
+                await courtesies(team=tell_what_reached_nobody(order, owed))
             case "void" if order.facets.hold is not HoldFacet.UNDOING:  # else it belongs to the undoing
                 await give_labels_back(order)
     return True

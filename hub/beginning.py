@@ -14,6 +14,7 @@ from hub.claims import check_claim
 from hub.database import transaction
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import NobodyKnows, Refused
+from hub.falling_back import fall_back
 from hub.gates import Shut, is_free, pass_gate
 from hub.intending import intend, intend_first_call
 from hub.kinds import kind_of
@@ -130,6 +131,7 @@ async def _decide(
         return NotDone()
     if row.useful_until is not None and now > row.useful_until:
         row.state, row.code, row.resume_at = EffectState.REFUSED, "no_longer_useful", None
+        await fall_back(session, subject, effect.step)
         await _leave(session, Refused(row.provider, row.action, "no longer useful", "no_longer_useful"))
     await _check_budget(session, effect, now)
     if (wait := await _wait_at_the_gate(session, case, row)) is not None:

@@ -26,13 +26,13 @@ def compose(what: NotificationType, subject: Subject, **words: Any) -> Message:
     """
     Return the message that ``what`` is, about ``subject``.
 
-    Templates know it as ``subject``, ``order``, ``signup`` or ``release``, and whom it is about as ``person``.
+    Templates know it as ``subject``, ``order``, ``signup`` or ``release``, whom it is about as ``person``, and the type as ``what``.
 
     Raises:
         UndefinedError: A template asks for a word that is not there; a message with a gap is not written.
     """
     person = subject.recipient
-    words = {"subject": subject, subject.kind: subject, "person": person, **words}
+    words = {"what": what, "subject": subject, subject.kind: subject, "person": person, **words}
     if what.channel is Channel.SLACK:
         return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference)
     if person is None:

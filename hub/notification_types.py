@@ -57,23 +57,41 @@ class NotificationType:
     fallback: NotificationType | None = None
     greeting: Greeting | None = None
 
+    @property
+    def fallbacks(self) -> tuple[NotificationType, ...]:
+        """What follows when this one does not arrive, and what follows that."""
+        return () if self.fallback is None else (self.fallback, *self.fallback.fallbacks)
+
     def suits(self, recipient: Recipient) -> bool:
         """Tell whether the recipient can be reached on this channel, and has not said no."""
         reachable = self.channel is not Channel.SMS or recipient.phone is not None
         return reachable and self.preference not in recipient.refuses
 
 
-def _text_instead_of(name: str, kind: SubjectKind, mail_step: str) -> NotificationType:
+def _text_instead_of(mail: str, kind: SubjectKind, mail_step: str, untold: NotificationType) -> NotificationType:
     return NotificationType(
-        f"{name}_text", (kind,), f"text.{mail_step}", Channel.SMS, f"texts/{mail_step}", 2 * HOUR, preference="sms_notifications"
+        name=f"{mail}_text",
+        kinds=(kind,),
+        step=f"text.{mail_step}",
+        channel=Channel.SMS,
+        template=f"texts/{mail_step}",
+        useful_seconds=2 * HOUR,
+        preference="sms_notifications",
+        fallback=untold,
     )
+
+
+def _untold(mail: str, kind: SubjectKind, mail_step: str) -> NotificationType:
+    """Return the last resort: the team hears that neither the mail nor a text has reached anybody."""
+    return NotificationType(f"{mail}_untold", (kind,), f"untold.{mail_step}", Channel.SLACK, "texts/untold", DAY)
 
 
 def _to_team(name: str, kinds: tuple[SubjectKind, ...], step: str, useful_seconds: float) -> NotificationType:
     return NotificationType(name, kinds, step, Channel.SLACK, f"texts/{step}", useful_seconds)
 
 
-CONFIRMATION_TEXT = _text_instead_of("order_confirmation", "order", "mail")
+CONFIRMATION_UNTOLD = _untold("order_confirmation", "order", "mail")
+CONFIRMATION_TEXT = _text_instead_of("order_confirmation", "order", "mail", CONFIRMATION_UNTOLD)
 ORDER_CONFIRMATION = NotificationType(
     name="order_confirmation",
     kinds=("order",),
@@ -84,7 +102,8 @@ ORDER_CONFIRMATION = NotificationType(
     useful_seconds=DAY,
     fallback=CONFIRMATION_TEXT,
 )
-SHIPPED_TEXT = _text_instead_of("shipped", "order", "shipped-mail")
+SHIPPED_UNTOLD = _untold("shipped", "order", "shipped-mail")
+SHIPPED_TEXT = _text_instead_of("shipped", "order", "shipped-mail", SHIPPED_UNTOLD)
 SHIPPED = NotificationType(
     name="shipped",
     kinds=("order",),
@@ -95,7 +114,8 @@ SHIPPED = NotificationType(
     useful_seconds=DAY,
     fallback=SHIPPED_TEXT,
 )
-DELIVERED_TEXT = _text_instead_of("delivered", "order", "delivered-mail")
+DELIVERED_UNTOLD = _untold("delivered", "order", "delivered-mail")
+DELIVERED_TEXT = _text_instead_of("delivered", "order", "delivered-mail", DELIVERED_UNTOLD)
 DELIVERED = NotificationType(
     name="delivered",
     kinds=("order",),
@@ -106,7 +126,8 @@ DELIVERED = NotificationType(
     useful_seconds=DAY,
     fallback=DELIVERED_TEXT,
 )
-REFUND_TEXT = _text_instead_of("refund", "order", "refund-mail")
+REFUND_UNTOLD = _untold("refund", "order", "refund-mail")
+REFUND_TEXT = _text_instead_of("refund", "order", "refund-mail", REFUND_UNTOLD)
 REFUND = NotificationType(
     name="refund",
     kinds=("order",),
@@ -128,7 +149,8 @@ MONEY_BACK = NotificationType(
     useful_seconds=DAY,
 )
 
-WELCOME_TEXT = _text_instead_of("welcome", "signup", "welcome-mail")
+WELCOME_UNTOLD = _untold("welcome", "signup", "welcome-mail")
+WELCOME_TEXT = _text_instead_of("welcome", "signup", "welcome-mail", WELCOME_UNTOLD)
 WELCOME = NotificationType(
     name="welcome",
     kinds=("signup",),
@@ -141,7 +163,8 @@ WELCOME = NotificationType(
     fallback=WELCOME_TEXT,
     greeting="welcome",
 )
-PAYMENT_TEXT = _text_instead_of("payment_confirmation", "signup", "payment-mail")
+PAYMENT_UNTOLD = _untold("payment_confirmation", "signup", "payment-mail")
+PAYMENT_TEXT = _text_instead_of("payment_confirmation", "signup", "payment-mail", PAYMENT_UNTOLD)
 PAYMENT_CONFIRMATION = NotificationType(
     name="payment_confirmation",
     kinds=("signup",),
@@ -188,7 +211,7 @@ TYPES: dict[str, NotificationType] = {
     for what in (
         *MAILS,
         VERIFICATION,
-        *(mail.fallback for mail in MAILS if mail.fallback is not None),
+        *(instead for mail in MAILS for instead in mail.fallbacks),
         TEAM_CONFIRMATION,
         TEAM_ALERT,
         LATE_MONEY,
@@ -201,7 +224,7 @@ GREETINGS: dict[Greeting, NotificationType] = {what.greeting: what for what in T
 _BY_STEP: dict[tuple[str, str], NotificationType] = {(kind, what.step): what for what in TYPES.values() for kind in what.kinds}
 
 
-def fallback_of(kind: str, step: str) -> NotificationType | None:
-    """Return what is sent when the notification that is this step of such a subject does not arrive; None where nothing is."""
+def fallbacks_of(kind: str, step: str) -> tuple[NotificationType, ...]:
+    """Return what may be sent when the notification that is this step of such a subject does not arrive, in the order of preference."""
     what = _BY_STEP.get((kind, step))
-    return None if what is None else what.fallback
+    return () if what is None else what.fallbacks

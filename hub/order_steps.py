@@ -7,11 +7,12 @@ from typing import Any
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
 from hub.facts import Fact, LabelBought, LabelVoided, PaymentCanceled, VoidRefused
-from hub.messages import Mail, TextRequest
+from hub.messages import Mail, TeamMessage, TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import (
     ATTENTION,
     CONFIRMATION_TEXT,
+    CONFIRMATION_UNTOLD,
     DELIVERED,
     LATE_MONEY,
     MONEY_BACK,
@@ -132,6 +133,7 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(REFUND, "mail the customer", _is_being_undone),
         notification_step(MONEY_BACK, "mail the customer", _always, owed_request=Mail),
         notification_step(CONFIRMATION_TEXT, "text the customer", _always, owed_request=TextRequest),  # and all others instead of a mail
+        notification_step(CONFIRMATION_UNTOLD, "tell the team", _always, owed_request=TeamMessage),  # and all others that reached nobody
         notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
         notification_step(TEAM_ALERT, "tell the team", _has_failed),
         notification_step(LATE_MONEY, "tell the team", _always),

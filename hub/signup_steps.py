@@ -5,9 +5,9 @@ from __future__ import annotations
 from hub.errors import Refused
 from hub.facets import HoldFacet
 from hub.facts import Fact, ProfileCreated, ProfileRefused, ProfileRemoved
-from hub.messages import Mail, TextRequest
+from hub.messages import Mail, TeamMessage, TextRequest
 from hub.notification_steps import notification_step
-from hub.notification_types import ATTENTION, BULLETIN, PAYMENT_CONFIRMATION, VERIFICATION, WELCOME, WELCOME_TEXT
+from hub.notification_types import ATTENTION, BULLETIN, PAYMENT_CONFIRMATION, VERIFICATION, WELCOME, WELCOME_TEXT, WELCOME_UNTOLD
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, RefundRequest
 from hub.policies import EXTERNAL, PAYMENT
@@ -60,6 +60,7 @@ SIGNUP_STEPS: dict[str, Step] = {
         notification_step(PAYMENT_CONFIRMATION, "mail the new user", _has_paid),
         notification_step(VERIFICATION, "text the new user", _is_known),
         notification_step(WELCOME_TEXT, "text the new user", _always, owed_request=TextRequest),  # and every other text instead of a mail
+        notification_step(WELCOME_UNTOLD, "tell the team", _always, owed_request=TeamMessage),  # and every other that reached nobody
         notification_step(BULLETIN, "mail the reader", _always, owed_request=Mail),
         notification_step(ATTENTION, "tell the team", _always),
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hub.decisions import attention_call
 from hub.effects import Effect
-from hub.notification_types import ATTENTION, LATE_MONEY, TEAM_ALERT, TEAM_CONFIRMATION
+from hub.notification_types import ATTENTION, CONFIRMATION_UNTOLD, LATE_MONEY, TEAM_ALERT, TEAM_CONFIRMATION
 from hub.orders import Order
 from hub.subjects import Subject
-from tasks.notifying import Sent, notifies, notify
+from tasks.notifying import Sent, notifies, notify, send
 
 
 @notifies(TEAM_CONFIRMATION, "tell team {order.id}")
@@ -35,3 +35,10 @@ async def call_attention(subject: Subject) -> Sent | None:
     if call is None:
         return None
     return await notify(subject, ATTENTION, number=call.number, reason=call.reason)
+
+
+@notifies(CONFIRMATION_UNTOLD, "tell team what reached nobody {subject.id}")
+async def tell_what_reached_nobody(subject: Subject, owed: Effect) -> Sent:
+    """Tell the team what could be told neither by mail nor by text."""
+    del subject  # what makes the cache key
+    return await send(owed)

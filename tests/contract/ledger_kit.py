@@ -33,6 +33,7 @@ from hub.stock import reserve
 from hub.tables import AttemptRow, EffectRow, FactRow, OrderRow, RunRow
 from hub.voiding import give_labels_back, labels_of
 from tests.contract.sandbox_process import Sandbox
+from tests.contract.twilio_kit import an_account as twilio_account
 
 STRIPE_KEY = "sk_test_rehearsal_ledger"
 SLACK_KEY = "xoxb-rehearsal-ledger"
@@ -49,7 +50,7 @@ DESK = Address(name="Bob Builder", street="965 Mission St", city="San Francisco"
 
 
 class Shop:
-    """The four accounts at one sandbox, and each step of an order as the tasks make it: through ``once``."""
+    """The accounts at one sandbox, and each step of an order as the tasks make it: through ``once``."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         limits = {"timeout_seconds": TIMEOUT_SECONDS, "late_seconds": LATE_SECONDS}
@@ -57,6 +58,7 @@ class Shop:
         self.stripe = StripeAccount(api_key=STRIPE_KEY, base_url=f"{sandbox.url}/stripe", **limits)
         self.shippo = ShippoAccount(api_key="shippo_test_rehearsal_ledger", base_url=f"{sandbox.url}/shippo", **limits)
         self.slack = SlackAccount(api_key=SLACK_KEY, base_url=f"{sandbox.url}/slack/api", **limits)
+        self.twilio = twilio_account(sandbox.url, timeout_seconds=TIMEOUT_SECONDS)
         self.sendgrid = SendGridAccount(
             api_key="SG.rehearsal.ledger", base_url=f"{sandbox.url}/sendgrid", from_email="orders@example.com", **limits
         )

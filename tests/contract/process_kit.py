@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from blocks.accounts import _memory_of
 from flows.process_order import go_on
-from hub.claims import leased
+from hub.claims import current, leased
 from hub.database import transaction
 from hub.effects import Stopped
+from hub.orders import Order
 from hub.tables import OrderRow
 from tasks.bulk import in_bulk
 from tests.contract.ledger_kit import Shop
@@ -20,8 +21,9 @@ from tests.contract.ledger_kit import Shop
 @contextmanager
 def accounts_of(shop: Shop) -> Iterator[None]:
     """The shop's accounts are those that were read from Prefect a moment ago."""
-    memories = [_memory_of(type(account)) for account in (shop.stripe, shop.shippo, shop.slack, shop.sendgrid)]
-    for memory, account in zip(memories, (shop.stripe, shop.shippo, shop.slack, shop.sendgrid), strict=True):
+    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio)
+    memories = [_memory_of(type(account)) for account in accounts]
+    for memory, account in zip(memories, accounts, strict=True):
         memory.account, memory.loaded_at = account, math.inf
     yield
     for memory in memories:
@@ -44,3 +46,9 @@ async def rests(order_id: str, *, runs: int = 5) -> OrderRow:
         if row.resume_at is None:
             return row
     raise AssertionError(f"{order_id} is still due after {runs} runs: {row.status}, {row.message}")
+
+
+async def snapshot_of(order_id: str) -> Order:
+    """The order as it is now, held by nobody."""
+    order: Order = await current(order_id)
+    return order

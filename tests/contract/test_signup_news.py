@@ -28,7 +28,7 @@ from hub.facts import (
 )
 from hub.intending import intend
 from hub.message_facts import Delivery
-from hub.messages import TextRequest
+from hub.messages import TeamMessage, TextRequest
 from hub.notification_types import WELCOME
 from hub.owed import owed_effects
 from hub.readings import Address
@@ -97,16 +97,16 @@ async def test_a_mail_that_bounces_is_reported_with_the_providers_code() -> None
 
 
 @pytest.mark.parametrize(
-    ("wishes", "phone", "texts"),
+    ("wishes", "phone", "instead"),
     [
         ({"sms_notifications": True}, PHONE, ["text.welcome-mail"]),
         ({}, PHONE, ["text.welcome-mail"]),
-        ({"sms_notifications": False}, PHONE, []),
-        ({"sms_notifications": True}, None, []),
+        ({"sms_notifications": False}, PHONE, ["untold.welcome-mail"]),
+        ({"sms_notifications": True}, None, ["untold.welcome-mail"]),
     ],
 )
-async def test_a_mail_that_bounces_is_followed_by_one_text_where_that_is_wanted(
-    wishes: dict[str, bool], phone: str | None, texts: list[str]
+async def test_a_mail_that_bounces_is_followed_by_one_text_where_that_is_wanted_and_else_told_to_the_team(
+    wishes: dict[str, bool], phone: str | None, instead: list[str]
 ) -> None:
     signup_id = await a_signup(*GREETED, preferences=wishes, phoneNumber=phone)
     await greeted(signup_id)
@@ -116,10 +116,23 @@ async def test_a_mail_that_bounces_is_followed_by_one_text_where_that_is_wanted(
 
     async with leased(signup_id, "run-1", "signup") as lease:
         owed = await owed_effects(lease.subject)
-    assert [one.step for one in owed] == texts
-    assert [(one.request.to, "Welcome" in one.request.text) for one in owed if isinstance(one.request, TextRequest)] == [
-        (PHONE, True) for _ in texts
-    ]
+    assert [one.step for one in owed] == instead
+    [message] = [one.request for one in owed]
+    assert isinstance(message, TextRequest | TeamMessage)
+    assert ("Welcome" if isinstance(message, TextRequest) else "`welcome` reached nobody") in message.text
+
+
+async def test_a_text_that_fails_as_its_mail_did_is_told_to_the_team_once() -> None:
+    signup_id = await a_signup(*GREETED, phoneNumber=PHONE)
+    await greeted(signup_id)
+    await is_told(signup_id, "welcome-mail", mail(Delivery.FAILED))
+    failed = MessageMoved(step="text.welcome-mail", attempt=1, channel="sms", delivery=Delivery.FAILED, message_id="SM1", code="30003")
+
+    await is_told(signup_id, "text.welcome-mail", failed)
+    await is_told(signup_id, "text.welcome-mail", failed.model_copy(update={"code": "30005"}))
+
+    async with leased(signup_id, "run-1", "signup") as lease:
+        assert [owed.step for owed in await owed_effects(lease.subject)] == ["untold.welcome-mail"]
 
 
 async def greeted(signup_id: str) -> None:
