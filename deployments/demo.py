@@ -1,4 +1,4 @@
-"""`hub demo`: real orders and sign-ups through the real stack, and what the providers saw of them."""
+"""`hub demo`: real orders, sign-ups and a release through the real stack, and what the providers saw of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deployments.telling_stories import print_json
 
 async def demo(*, as_json: AsJson = False) -> int:
     """
-    Run real orders and sign-ups through the whole stack, show what happened, and stop.
+    Run real orders, sign-ups and a release through the whole stack, show what happened, and stop.
 
     Uses the stack of `hub up` when one is running here, and one of its own on free ports otherwise.
 

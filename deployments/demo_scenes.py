@@ -1,4 +1,4 @@
-"""What a scene of the demo is: an order or a sign-up, what the providers saw of it, and what they called back about."""
+"""What a scene of the demo is: an order, a sign-up or a release, what the providers saw of it, and what they called back about."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from deployments.gateway_client import GatewayClient
     from deployments.sandbox_client import SandboxClient
 
+ID_NAMES = {"orderId": "orders", "signupId": "signups", "releaseId": "releases"}
+"""How the outcome names subjects, by what their views call their ids."""
 CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
 
 
@@ -56,8 +58,8 @@ class Scene:
 
     @property
     def id_name(self) -> str:
-        """What the view calls the id of what the scene is about: ``orderId`` or ``signupId``."""
-        return "orderId" if "orderId" in self.view else "signupId"
+        """What the view calls the id of what the scene is about, e.g. ``orderId``."""
+        return next(name for name in ID_NAMES if name in self.view)
 
     @property
     def id(self) -> str:
@@ -84,16 +86,15 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as one JSON object."""
-        shown: dict[str, dict[str, Any]] = {"orderId": {}, "signupId": {}}
+        shown: dict[str, Any] = {subjects: {} for subjects in ID_NAMES.values()}
         for scene in self.scenes:
-            shown[scene.id_name][scene.id] = {**scene.view, "references": scene.references}
+            shown[ID_NAMES[scene.id_name]][scene.id] = {**scene.view, "references": scene.references}
         scenes = [scene.as_json() for scene in self.scenes]
-        known = {"orders": shown["orderId"], "signups": shown["signupId"], "effects": dict(self.effects)}
-        return known | {"scenes": scenes, "ok": self.ok}
+        return shown | {"effects": dict(self.effects), "scenes": scenes, "ok": self.ok}
 
 
 async def count_effects(demo: Demo, subject_id: str) -> Counter[str]:
-    """Return how often the providers did what for the order or sign-up so far."""
+    """Return how often the providers did what for the subject so far."""
     return Counter(f"{effect['provider']}.{effect['kind']}" for effect in await demo.sandbox.effects(subject_id))
 
 

@@ -1,4 +1,4 @@
-"""What the demo plays: orders (also twice at once, a declined card, a refused label), callbacks, and sign-ups."""
+"""What the demo plays: orders (also twice at once, a declined card, a refused label), callbacks, sign-ups, and a release."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from deployments.demo_callbacks import delivered, resumed
+from deployments.demo_releases import deployed
 from deployments.demo_scenes import CONFIRMED, Demo, Outcome, Scene, count_effects, scene_of
 from deployments.demo_signups import partly_failed, registered, texted
 from deployments.examples import EXAMPLE_ORDER
@@ -26,8 +27,8 @@ RUN_LIMIT_SECONDS = 120
 async def play(demo: Demo, say: Callable[[str], None]) -> Outcome:
     """Play all scenes, those that need not wait for each other side by side."""
     prefix = f"demo-{secrets.token_hex(2)}"
-    orders, signups = await asyncio.gather(_orders(demo, prefix, say), _signups(demo, prefix, say))
-    scenes = [*orders, *signups]
+    orders, signups, releases = await asyncio.gather(_orders(demo, prefix, say), _signups(demo, prefix, say), _releases(demo, prefix, say))
+    scenes = [*orders, *signups, *releases]
     return Outcome(scenes, sum((scene.seen for scene in scenes), Counter()))
 
 
@@ -54,6 +55,12 @@ async def _signups(demo: Demo, prefix: str, say: Callable[[str], None]) -> list[
     )
     _say(scenes, say)
     return list(scenes)
+
+
+async def _releases(demo: Demo, prefix: str, say: Callable[[str], None]) -> list[Scene]:
+    scenes = [await deployed(demo, f"{prefix}-10")]
+    _say(scenes, say)
+    return scenes
 
 
 def _say(scenes: Sequence[Scene], say: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from datetime import UTC, datetime
 from getpass import getuser
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -49,7 +50,7 @@ async def start(
         what = "started" if code == HTTPStatus.CREATED else "known already, unchanged"
         sys.stdout.write(f"{release_id}: {what}; {view['status']}\n")
         if wait:
-            print_json(await released(gateway, release_id, OVER, within_seconds=1800))
+            print_json(await released(gateway, release_id, *OVER, within_seconds=1800))
 
 
 @release.command
@@ -116,9 +117,9 @@ async def resolve(release_id: str, step: str, *, happened: Happened, reference: 
     sys.stdout.write(f"{release_id}: noted; it goes on with the next sweep\n")
 
 
-async def released(gateway: GatewayClient, release_id: str, statuses: tuple[str, ...], *, within_seconds: float = 120) -> dict[str, Any]:
+async def released(gateway: GatewayClient, release_id: str, *statuses: str, within_seconds: float = 120) -> dict[str, Any]:
     """
-    Return the release once it has one of these statuses.
+    Return the release once it has one of these statuses, and no run is at work on it.
 
     Raises:
         Problem: It has none of them after ``within_seconds``.
@@ -126,7 +127,11 @@ async def released(gateway: GatewayClient, release_id: str, statuses: tuple[str,
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         _, view = await gateway.ask("GET", f"/releases/{release_id}")
-        if view["status"] in statuses:
+        if view["status"] in statuses and not _is_due(view):
             return dict(view)
         await asyncio.sleep(0.1)
     raise Problem(f"release {release_id} is {view['status']} after {within_seconds:.0f} s; see `hub release explain {release_id}`")
+
+
+def _is_due(view: dict[str, Any]) -> bool:
+    return view["resumeAt"] is not None and datetime.fromisoformat(view["resumeAt"]) <= datetime.now(UTC)

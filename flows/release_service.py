@@ -13,7 +13,7 @@ from hub.release_facets import ReleaseStage
 from hub.releases import Checks, Environment, Ref, Release, ReleaseId, ReleaseRequest, ReleaseResult, Repository
 from tasks.claiming import released
 from tasks.courtesies import courtesies
-from tasks.releasing import create_deployment, mark_deployment, post_release, update_release
+from tasks.releasing import create_deployment, mark_deployment, post_release, tell_of_silence, update_release
 from tasks.team import call_attention
 from tasks.timeline import publish_timeline
 from tasks.trying import side_by_side
@@ -59,6 +59,7 @@ async def go_on(release: Release) -> None:
     release = await caught_up(release)
     await show(release)
     if release.facets.stage is ReleaseStage.TIMED_OUT:
+        await courtesies(silence=tell_of_silence(release))
         for owed in await owed_effects(release):
             await courtesies(mark=mark_deployment(release, owed))
 

@@ -203,6 +203,7 @@ TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
 TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
 ATTENTION = _to_team("attention", ("order", "signup", "release"), "attention", DAY)
+RELEASE_SILENT = _to_team("release_silent", ("release",), "release-silent", HOUR)
 RELEASE = NotificationType("release", ("release",), "message", Channel.SLACK, "texts/release", HOUR)
 
 MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, MONEY_BACK, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
@@ -217,6 +218,7 @@ TYPES: dict[str, NotificationType] = {
         LATE_MONEY,
         ATTENTION,
         RELEASE,
+        RELEASE_SILENT,
     )
 }
 """Every type by its name."""

@@ -7,7 +7,7 @@ from hub.errors import Refused
 from hub.facts import DeploymentMade, DeploymentMarked, DeploymentRefused, Fact
 from hub.messages import PostedMessage
 from hub.notification_steps import notification_step
-from hub.notification_types import ATTENTION, RELEASE
+from hub.notification_types import ATTENTION, RELEASE, RELEASE_SILENT
 from hub.policies import EXTERNAL, NOTIFICATION
 from hub.release_facets import ReleaseFacets, ReleaseStage
 from hub.steps import DAY, EffectState, Outcome, Step
@@ -77,6 +77,7 @@ RELEASE_STEPS: dict[str, Step] = {
             useful_seconds=RELEASE.useful_seconds,
             harmless=True,
         ),
+        notification_step(RELEASE_SILENT, "tell the team", _timed_out),
         notification_step(ATTENTION, "tell the team", _always),
     )
 }

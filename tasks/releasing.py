@@ -10,7 +10,7 @@ from hub.deploying import Deployment, Mark
 from hub.effects import Effect
 from hub.ledger import once
 from hub.messages import PostedMessage
-from hub.notification_types import RELEASE
+from hub.notification_types import RELEASE, RELEASE_SILENT
 from hub.policies import EXTERNAL, NOTIFICATION
 from hub.releases import Release
 from tasks.accounts import account_for
@@ -70,3 +70,9 @@ async def update_release(release: Release, owed: Effect) -> PostedMessage:
     del release  # what makes the cache key
     slack = await account_for(owed, SlackAccount)
     return await once(owed, terms=slack.terms, call=slack.update_message)
+
+
+@notifies(RELEASE_SILENT, "tell of silence about release {release.id}")
+async def tell_of_silence(release: Release) -> Sent:
+    """Tell the team, once each time, that the release was given up: a message that only changes calls nobody."""
+    return await notify(release, RELEASE_SILENT, number=release.changes)

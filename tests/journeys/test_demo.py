@@ -20,6 +20,7 @@ async def test_the_demo_shows_what_it_says(hub: Hub) -> None:
     shown = outcome.as_json()
     assert outcome.ok, shown
     assert [signup["status"] for signup in shown["signups"].values()] == ["COMPLETE", "COMPLETE", "PARTIAL"]
+    assert [release["status"] for release in shown["releases"].values()] == ["success"]
     assert [len(signup["notificationsSent"]) for signup in shown["signups"].values()] == [2, 3, 1]
     assert {(told.kept, told.facts) for scene in outcome.scenes for told in scene.told} == {(1, 1)}
 

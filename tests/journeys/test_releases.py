@@ -101,7 +101,9 @@ async def test_silence_ends_a_release_here_and_at_github(hub: Hub) -> None:
 
         await until(heard_of_our_mark, seconds=30, what=lambda: "GitHub to tell of our mark")
     assert (await view_of(hub, "r-silent"))["status"] == "timed_out"
-    assert (await hub.seen("r-silent"))["github.status"] == 1
+    assert await hub.seen("r-silent") == Counter(
+        {"github.deployment": 1, "github.status": 1, "slack.message": 2, "slack.message_updated": 2}
+    )
 
 
 async def test_an_answer_that_is_lost_is_looked_for_and_a_webhook_that_never_came_is_asked_for_again(hub: Hub) -> None:
