@@ -7,7 +7,7 @@ STAMP := .venv/.made-from-lock
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(STAMP) ## start everything, run real orders and sign-ups, show what happened, stop
+demo: $(STAMP) ## start everything, run real orders, sign-ups and a release, show what happened, stop
 	@$(BIN)/hub demo
 
 up: $(STAMP) ## start everything and stay until Ctrl-C
