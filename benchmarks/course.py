@@ -19,8 +19,9 @@ import prefect
 
 from benchmarks.doors import doors_of
 from benchmarks.measuring import Measuring, is_complete
-from benchmarks.plan import BULK_RUNS, IDLE, MANY, MEMORY, ONE, START, STOCK_LATENCY, TROUBLE, WEBHOOKS, Plan
+from benchmarks.plan import BULK_RUNS, IDLE, MANY, MEMORY, ONE, SCRAPES, START, STOCK_LATENCY, TROUBLE, WEBHOOKS, Plan
 from benchmarks.results import HUB, NO_TASK, SIX_TASKS, STOCK, STOCK_NAMED, Results
+from benchmarks.scrapes import measure_scrapes
 from benchmarks.stock_worker import COMMAND_NAMED, stock_worker
 from benchmarks.troubles import Troubles
 from benchmarks.usage import busy_seconds, cpu_seconds, used_since
@@ -80,6 +81,8 @@ async def _measure(measuring: Measuring, parts: Collection[str]) -> None:
         await Troubles(stack, doors, measuring.plan, results, measuring.say).all()
     if WEBHOOKS in parts:
         await measure_webhooks(measuring)
+    if SCRAPES in parts:
+        await measure_scrapes(measuring)
     results.effects = _counted(await doors.effects_by_subject())
 
 

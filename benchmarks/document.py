@@ -8,17 +8,23 @@ from pathlib import Path
 
 from benchmarks.plan import DEFAULT, STOCK_LATENCY
 from benchmarks.results import (
+    ADDED_UP,
     BARE_DOOR,
     BULK,
+    COUNTED,
     DOOR,
     FLOOR,
     FLOOR_BULK,
     GATEWAY,
+    HEALTH,
     HUB,
+    LONG,
     NO_TASK,
+    SHORT,
     SIX_TASKS,
     STOCK,
     STOCK_NAMED,
+    UNCOUNTED,
     Accepted,
     Many,
     Results,
@@ -65,6 +71,7 @@ def tables(results: Results) -> str:
         _memory(results),
         _accepted(results),
         _applied(results),
+        _scraped(results),
         _troubles(results),
         _starts(results),
     ]
@@ -212,6 +219,19 @@ def _applied(results: Results) -> str:
         rows.append((one.load, str(len(one.seconds)), *(f"{seconds:.2f}" for seconds in took)))
     head = ["from a provider's call to its fact applied", "webhooks", "median, s", "p95, s", "longest, s"]
     return "### Webhooks applied\n\n" + _table(head, rows) if rows else ""
+
+
+def _scraped(results: Results) -> str:
+    rows = []
+    for who, beside in ((SHORT, SHORT), (LONG, SHORT), (ADDED_UP, LONG), (HEALTH, LONG), (UNCOUNTED, UNCOUNTED), (COUNTED, UNCOUNTED)):
+        found, others = ([one for one in results.scraped if one.who == which] for which in (who, beside))
+        if found and others:
+            took, theirs = ([seconds for one in measured for seconds in one.seconds] for measured in (found, others))
+            ratio = f"{statistics.median(took) / statistics.median(theirs):.2f} of {beside}" if who != beside else ""
+            numbers = (f"{1000 * value:.2f}" for value in (statistics.median(took), p95(took), max(took)))
+            rows.append((who, f"{found[-1].effects}", *numbers, ratio))
+    head = ["", "effects in the ledger", "median, ms", "p95, ms", "longest, ms", "ratio of medians"]
+    return "### Scrapes\n\n" + _table(head, rows) if rows else ""
 
 
 def _troubles(results: Results) -> str:

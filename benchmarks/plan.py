@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 START, IDLE, ONE, MANY, BULK_RUNS, MEMORY, TROUBLE = "start", "idle", "one", "many", "bulk", "memory", "trouble"
-WEBHOOKS = "webhooks"
+WEBHOOKS, SCRAPES = "webhooks", "scrapes"
 PARTS = {
     START: "the start on an empty folder",
     IDLE: "what the stack uses at rest",
@@ -15,6 +15,7 @@ PARTS = {
     MEMORY: "memory until enough orders were processed",
     TROUBLE: "cancelled and killed, and flows that raise, block or leak",
     WEBHOOKS: "webhooks accepted, beside an endpoint that only inserts a row; and how soon their facts are applied",
+    SCRAPES: "scrapes of the metrics beside 100,000 effects, and what counting costs",
 }
 """What can be measured by itself."""
 
@@ -34,7 +35,9 @@ class Plan:
     orders are measured beside `STOCK_LATENCY`, ``bulks`` those of bulk runs. ``cancels`` runs
     are cancelled, the worker is killed with ``kill_orders`` in flight, and orders come in for ``beside_seconds`` at least beside a flow
     that behaves badly. ``accept_webhooks`` are accepted ``accept_rounds`` times, with and without a worker, beside the bare endpoint;
-    ``light_webhooks`` come one at a time, others ``flow_rate`` a second for ``flow_seconds``. ``limit_seconds`` ends whatever takes longer.
+    ``light_webhooks`` come one at a time, others ``flow_rate`` a second for ``flow_seconds``. The ledger is filled with ``past_orders`` of
+    five effects each, and scraped ``scrapes`` times in each of ``scrape_rounds``, in which ``ended_calls`` end, too. ``limit_seconds`` ends
+    whatever takes longer.
     """
 
     name: str
@@ -56,6 +59,10 @@ class Plan:
     light_webhooks: int
     flow_rate: float
     flow_seconds: float
+    past_orders: int
+    scrape_rounds: int
+    scrapes: int
+    ended_calls: int
     limit_seconds: float
 
 
@@ -79,6 +86,10 @@ WHOLE = Plan(
     light_webhooks=20,
     flow_rate=20,
     flow_seconds=20,
+    past_orders=20_000,
+    scrape_rounds=5,
+    scrapes=20,
+    ended_calls=1500,
     limit_seconds=300,
 )
 QUICK = Plan(
@@ -101,5 +112,9 @@ QUICK = Plan(
     light_webhooks=6,
     flow_rate=20,
     flow_seconds=4,
+    past_orders=4000,
+    scrape_rounds=2,
+    scrapes=5,
+    ended_calls=300,
     limit_seconds=120,
 )

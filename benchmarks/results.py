@@ -14,6 +14,9 @@ STOCK, STOCK_NAMED = "stock", "stock, command named"
 NO_TASK, SIX_TASKS = "empty flow", "empty flow, six tasks"
 BULK, FLOOR_BULK = "hub, bulk run", "floor, as the bulk run"
 DOOR, BARE_DOOR = "the hub's door", "bare endpoint"
+SHORT, LONG = "`GET /metrics`, short history", "`GET /metrics`"
+HEALTH, ADDED_UP = "`GET /health`", "the same counts, added up from all rows"
+COUNTED, UNCOUNTED = "a call's end committed, and counted", "a call's end committed, not counted"
 ONE_AT_A_TIME, FLOW = "one at a time", "in a steady flow"
 
 
@@ -88,6 +91,15 @@ class Applied:
     seconds: list[float]
 
 
+@dataclass(frozen=True)
+class Scraped:
+    """How long something about metrics took, with so many effects in the ledger."""
+
+    who: str
+    effects: int
+    seconds: list[float]
+
+
 @dataclass
 class Results:
     """One run of the benchmark."""
@@ -104,6 +116,7 @@ class Results:
     accepted: list[Accepted] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
     handled_a_second: float = 0
+    scraped: list[Scraped] = field(default_factory=list)
     effects: dict[str, int] = field(default_factory=dict)
     orders: int = 0
     news: list[str] = field(default_factory=list)
@@ -150,5 +163,6 @@ def read(path: Path) -> Results:
     raw["memory"] = [Memory(**one) for one in raw["memory"]]
     raw["findings"] = [Finding(**one) for one in raw.get("findings", [])]
     raw["accepted"] = [Accepted(**one) for one in raw.get("accepted", [])]
+    raw["scraped"] = [Scraped(**one) for one in raw.get("scraped", [])]
     raw["applied"] = [Applied(**one) for one in raw.get("applied", [])]
     return Results(**raw)

@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from hub import gauges
+from hub.database import transaction
 from hub.effects import STEPS
 from hub.gate_views import PROVIDERS, gates
 from hub.tallies import AUDIT, BOUNDS, CALL, DUPLICATE, NOTICE, RETRY, SUBJECT, tallies
@@ -109,26 +110,17 @@ async def measure() -> Measured:
     """Compute every metric from the rows; none of it reads all of history."""
     numbers: dict[Metric, Values] = {metric: {} for metric in METRICS if metric.kind != "histogram"}
     spreads: dict[Metric, Spreads] = {metric: defaultdict(Spread) for metric in METRICS if metric.kind == "histogram"}
+    for metric in (RETRIES, DUPLICATES, IN_FLIGHT, UNANSWERED):  # so that a first time is seen as a rise from nought
+        numbers[metric] |= dict.fromkeys(_actions(), 0.0)
     numbers[CALLS] |= {(*action, "call", outcome): 0.0 for action in _actions() for outcome in OUTCOMES}
-    numbers[DUPLICATES] |= dict.fromkeys(_actions(), 0.0)
-    numbers[RETRIES] |= dict.fromkeys(_actions(), 0.0)
-    _take_in(await tallies(), numbers, spreads)
+    numbers[DOOR] |= dict.fromkeys(((provider,) for provider in PROVIDERS), 0.0)
+    async with transaction() as session:
+        counted, open_now = await tallies(session), await gauges.look(session)
+    _take_in(counted, numbers, spreads)
+    for metric in numbers:
+        numbers[metric] |= open_now.get(metric.name, {})
     for gate in await gates():
         numbers[GATE] |= {(gate.provider, state): float(gate.state == state) for state in GATE_STATES}
-    seen = await gauges.look()
-    numbers[EFFECTS] |= seen.open_effects
-    numbers[IN_FLIGHT] |= dict.fromkeys(_actions(), 0.0) | seen.in_flight
-    numbers[UNANSWERED] |= dict.fromkeys(_actions(), 0.0) | seen.unanswered_age
-    numbers[BACKLOG] |= seen.backlog
-    numbers[BACKLOG_AGE] |= seen.backlog_age
-    numbers[STUCK] |= seen.stuck
-    numbers[DOOR] |= dict.fromkeys(((provider,) for provider in PROVIDERS), 0.0) | seen.refused_deliveries
-    numbers[PARKED] |= seen.parked
-    numbers[DUE] |= seen.due
-    numbers[DUE_AGE] |= seen.due_age
-    numbers[ATTENTION] |= seen.attention
-    if seen.audit is not None:
-        numbers[BROKEN][()], numbers[CHECK_AGE][()] = seen.audit
     return Measured(numbers, spreads)
 
 
@@ -150,5 +142,5 @@ def _take_in(found: Iterable[Tally], numbers: dict[Metric, Values], spreads: dic
 
 
 def _actions() -> set[tuple[str, ...]]:
-    """Return provider and action of every step there is, so that a first time is seen as a rise from nought."""
+    """Return provider and action of every step there is."""
     return {(step.provider, step.action) for steps in STEPS.values() for step in steps.values()}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select
 
-from hub.database import transaction
 from hub.tables import metadata
 from hub.tally_tables import TallyEntryRow, TallyRow
 
@@ -26,7 +25,6 @@ NOTICE, SUBJECT, AUDIT = "notice", "subject", "audit"
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, float("inf"))
 """Upper bounds of durations, in seconds, as ``bucket_of_seconds`` of migration 0012 has them."""
-_FOLD_LOCK = 7_205_502
 _TALLIES = metadata.tables[TallyRow.__tablename__]
 
 
@@ -52,11 +50,9 @@ async def tally_seconds(session: AsyncSession, name: str, *labels: str, seconds:
     await session.exec(insert(TallyEntryRow).values(name=name, labels=list(labels), value=seconds, le=bucket))
 
 
-async def tallies() -> list[Tally]:
-    """Return all tallies, with everything that is committed by now."""
-    async with transaction() as session:
-        connection = await session.connection()
-        await connection.execute(select(func.pg_advisory_xact_lock(_FOLD_LOCK)))
-        await connection.execute(select(func.fold_tallies()))
-        rows = await connection.execute(select(_TALLIES))  # not as objects: labels that are a list cannot tell them apart
-        return [Tally(name, tuple(labels), le, count, float(total)) for name, labels, le, count, total in rows]
+async def tallies(session: AsyncSession) -> list[Tally]:
+    """Return all tallies, with everything that is committed by now; others who want to know wait until the transaction ends."""
+    connection = await session.connection()
+    await connection.execute(select(func.fold_tallies()))
+    rows = await connection.execute(select(_TALLIES))  # not as objects: labels that are a list cannot tell them apart
+    return [Tally(name, tuple(labels), le, count, float(total)) for name, labels, le, count, total in rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import httpx
 import pytest
 
@@ -9,12 +11,15 @@ from deployments.demo_scenes import Demo, Outcome
 from deployments.demo_story import play
 from deployments.gateway_client import GatewayClient
 from deployments.sandbox_client import SandboxClient
-from tests.journeys.hub_under_test import Hub
+from tests.contract.metrics_kit import Scrape, scrape
+from tests.journeys.hub_under_test import Hub, until
 
 pytestmark = pytest.mark.timeout(240)
 
 
-async def test_the_demo_shows_what_it_says(hub: Hub) -> None:
+async def test_the_demo_shows_what_it_says_and_the_metrics_say_what_providers_and_ledger_have(hub: Hub) -> None:
+    before, asked, newest = await settled(hub), await hub.sandbox.requests(), await newest_attempt(hub)
+
     outcome = await played(hub)
 
     shown = outcome.as_json()
@@ -23,6 +28,38 @@ async def test_the_demo_shows_what_it_says(hub: Hub) -> None:
     assert [release["status"] for release in shown["releases"].values()] == ["success"]
     assert [len(signup["notificationsSent"]) for signup in shown["signups"].values()] == [2, 3, 1]
     assert {(told.kept, told.facts) for scene in outcome.scenes for told in scene.told} == {(1, 1)}
+    after = await settled(hub)
+    calls = after["hub_provider_calls_total"] - before["hub_provider_calls_total"]
+    by_provider = sum((Counter({provider: number}) for (*_, provider), number in calls.items()), Counter[str]())
+    done = Counter({action: number for (action, kind, result, _), number in calls.items() if (kind, result) == ("call", "done")})
+    audited = after["hub_payment_audit_entries_total"] - before["hub_payment_audit_entries_total"]
+    assert by_provider == Counter(one["provider"] for one in await hub.sandbox.requests(since=max((one["n"] for one in asked), default=0)))
+    assert done["buy the label"] == outcome.effects["shippo.label"]
+    assert audited["usd", "charged"] == outcome.effects["stripe.charge"]
+    assert audited["usd", "refunded"] == outcome.effects["stripe.refund"]
+    async with hub.database() as database:
+        took = "SELECT count(*) AS number, sum(extract(epoch FROM ended_at - started_at))::float8 AS seconds FROM attempts WHERE id > $1"
+        ledger = await database.fetchrow(took, newest)
+    histogram = "hub_provider_call_duration_seconds"
+    assert after.sum(f"{histogram}_count") - before.sum(f"{histogram}_count") == ledger["number"] == calls.total()
+    assert after.sum(f"{histogram}_sum") - before.sum(f"{histogram}_sum") == pytest.approx(ledger["seconds"])
+
+
+async def settled(hub: Hub) -> Scrape:
+    """The metrics once nothing is under way."""
+    seen: list[Scrape] = []
+
+    async def quiet() -> bool:
+        seen.append(await scrape(hub.gateway))
+        return not any(seen[-1].sum(name) for name in ("hub_provider_calls_in_flight", "hub_subjects_due", "hub_inbox_backlog"))
+
+    await until(quiet, seconds=60, what=lambda: f"nothing to be under way, but {seen[-1]['hub_inbox_backlog']}")
+    return seen[-1]
+
+
+async def newest_attempt(hub: Hub) -> int:
+    async with hub.database() as database:
+        return int(await database.fetchval("SELECT coalesce(max(id), 0) FROM attempts"))
 
 
 async def test_the_demo_says_so_when_something_is_not_as_it_should_be(hub: Hub) -> None:

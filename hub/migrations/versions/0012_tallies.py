@@ -30,11 +30,14 @@ $$
 """
 # Only who holds the lock folds, so two folds never wait for each other in a ring; who settles never waits for it.
 FOLD = """
-CREATE FUNCTION fold_tallies() RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION fold_tallies() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7205502);
     WITH taken AS (DELETE FROM tally_entries RETURNING name, labels, le, value)
     INSERT INTO tallies AS kept (name, labels, le, count, total)
     SELECT name, labels, le, count(*), sum(value) FROM taken GROUP BY name, labels, le
-    ON CONFLICT (name, labels, le) DO UPDATE SET count = kept.count + excluded.count, total = kept.total + excluded.total
+    ON CONFLICT (name, labels, le) DO UPDATE SET count = kept.count + excluded.count, total = kept.total + excluded.total;
+END
 $$
 """
 FOLD_WHEN_MANY = """
