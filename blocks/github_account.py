@@ -14,7 +14,8 @@ from blocks.github_transport import PROVIDER, github_client, in_our_words
 from blocks.json_api import answered, ask
 from blocks.provider_account import ProviderAccount
 from blocks.translation import Answer
-from hub.deploying import REPOSITORY, Deployment, DeploymentRequest, FailedDelivery, Hook, Mark, MarkRequest, marked
+from hub.deploying import REPOSITORY, Deployment, DeploymentRequest, DeploymentStatus, FailedDelivery, Hook, Mark, MarkRequest, marked
+from hub.release_facts import DeploymentState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +48,12 @@ class _Deployment(Answer):
 
 class _Status(Answer):
     id: int
+    state: DeploymentState
+    environment: str
     description: str | None
+
+    def in_our_type(self) -> DeploymentStatus:
+        return DeploymentStatus(status_id=self.id, state=self.state, environment=self.environment, description=self.description or "")
 
 
 class _Delivery(Answer):
@@ -161,7 +167,11 @@ class GitHubAccount(ProviderAccount):
         said = {"state": request.state, "description": marked(request, key)}
         client = await self.get_client()
         with in_our_words("mark the deployment"):
-            return Mark(status_id=_Made.model_validate(await ask(client, "POST", _statuses_of(request), json=said)).id)
+            return Mark(
+                status_id=_Made.model_validate(
+                    await ask(client, "POST", _statuses(request.repository, request.deployment_id), json=said)
+                ).id
+            )
 
     async def find_mark(self, request: MarkRequest, *, key: str, since: datetime) -> Mark | None:
         """
@@ -171,15 +181,23 @@ class GitHubAccount(ProviderAccount):
         """
         del since  # a deployment has few statuses
         description = marked(request, key)
+        statuses = await self.statuses_of(request.repository, request.deployment_id)
+        return next((Mark(status_id=status.status_id) for status in statuses if status.description == description), None)
+
+    async def statuses_of(self, repository: str, deployment_id: int) -> list[DeploymentStatus]:
+        """
+        Return everything that was told of a deployment so far, by whoever deploys and by us.
+
+        Source: https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses
+        """
+        told: list[DeploymentStatus] = []
         client = await self.get_client()
-        with in_our_words("look for our mark") as call:
-            async for page in _pages(client, _statuses_of(request), {}):
+        with in_our_words("list the statuses") as call:
+            async for page in _pages(client, _statuses(repository, deployment_id), {}):
                 found = _STATUSES.validate_python(page)
-                for status in found:
-                    if status.description == description:
-                        return Mark(status_id=status.id)
+                told += [status.in_our_type() for status in found]
                 if len(found) < PAGE:
-                    return None
+                    return told
             raise call.unknown("there is more than we look through")
 
     @property
@@ -229,8 +247,8 @@ async def _pages(client: GuardedClient, path: str, where: dict[str, str]) -> Asy
         yield await ask(client, "GET", path, params={**where, "per_page": PAGE, "page": page})
 
 
-def _statuses_of(request: MarkRequest) -> str:
-    return f"/repos/{request.repository}/deployments/{request.deployment_id}/statuses"
+def _statuses(repository: str, deployment_id: int) -> str:
+    return f"/repos/{repository}/deployments/{deployment_id}/statuses"
 
 
 def _moment(text: str) -> datetime:

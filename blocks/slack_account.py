@@ -17,6 +17,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from blocks.provider_account import ProviderAccount
 from blocks.translation import Answer, Call, seconds_to_wait, translated
 from blocks.transports import guarded_session
+from hub.errors import Refused
 from hub.messages import MessageUpdate, PostedMessage, TeamMessage
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ CLOCKS_DIFFER = timedelta(seconds=60)
 TOO_OFTEN = frozenset({"ratelimited", "rate_limited"})
 SLACK_FAILED = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Answers after which it may have happened. Source: https://docs.slack.dev/reference/methods/chat.postMessage#errors"""
+
+CANNOT_BE_UPDATED = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+"""Answers to an update that no second try changes. Source: https://docs.slack.dev/reference/methods/chat.update#errors"""
 
 _quiet = logging.getLogger("blocks.slack_sdk")
 _quiet.setLevel(logging.WARNING)  # the SDK logs messages and answers at DEBUG
@@ -125,6 +129,9 @@ class SlackAccount(ProviderAccount):
         """
         Let a posted message say something else; a repeat changes nothing more.
 
+        Raises:
+            Refused: Somebody has deleted it, or it may not be changed any more.
+
         Source: https://docs.slack.dev/reference/methods/chat.update
         """
         metadata = {"event_type": EVENT_TYPE, "event_payload": {**request.metadata, "effect": key}}
@@ -162,7 +169,7 @@ class SlackAccount(ProviderAccount):
 
 
 def in_our_words(action: str) -> AbstractContextManager[Call]:
-    """Turn what the SDK raises into a ``ProviderError`` by listed errors; none of Slack's is a business refusal."""
+    """Turn what the SDK raises into a ``ProviderError`` by listed errors; a refusal is only that a message cannot be changed."""
     return translated(PROVIDER, action, _verdict)
 
 
@@ -197,6 +204,8 @@ def _verdict(call: Call, error: Exception) -> ProviderError | None:
 def _by_code(call: Call, code: str, wait: float | None) -> ProviderError:
     if code in TOO_OFTEN:
         return call.rate_limited(wait, code)
+    if code in CANNOT_BE_UPDATED:
+        return Refused(PROVIDER, call.action, call.reason("the message cannot be changed", code), code)
     if code in SLACK_FAILED:
         return call.unknown("the provider failed", code)
     if call.exchange.http_status == HTTPStatus.OK:

@@ -8,12 +8,12 @@ from prefect import flow
 
 from hub.errors import Refused
 from hub.owed import owed_effects
-from hub.release_decisions import caught_up, update_of
+from hub.release_decisions import caught_up, give_up_waiting, is_silent, update_of
 from hub.release_facets import ReleaseStage
 from hub.releases import Checks, Environment, Ref, Release, ReleaseId, ReleaseRequest, ReleaseResult, Repository
 from tasks.claiming import released
 from tasks.courtesies import courtesies
-from tasks.releasing import create_deployment, mark_deployment, post_release, tell_of_silence, update_release
+from tasks.releasing import create_deployment, look_at_deployment, mark_deployment, post_release, tell_of_silence, update_release
 from tasks.team import call_attention
 from tasks.timeline import publish_timeline
 from tasks.trying import side_by_side
@@ -56,6 +56,7 @@ async def go_on(release: Release) -> None:
         await courtesies(attention=call_attention(release))
         return
     await side_by_side(courtesies(message=post_release(release)), deploy(release))
+    await be_patient(release)
     release = await caught_up(release)
     await show(release)
     if release.facets.stage is ReleaseStage.TIMED_OUT:
@@ -69,6 +70,13 @@ async def deploy(release: Release) -> None:
     if release.facets.stage is ReleaseStage.REQUESTED:
         with suppress(Refused):
             await create_deployment(release)
+
+
+async def be_patient(release: Release) -> None:
+    """Look at GitHub when nobody has told anything for too long, and give up when nobody has there either, or GitHub does not say."""
+    if await is_silent(release):
+        await courtesies(look=look_at_deployment(release))
+        await give_up_waiting(release)
 
 
 async def show(release: Release) -> None:

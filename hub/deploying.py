@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from hub.messages import LONGEST_NAME, text_reference
+from hub.release_facts import DeploymentMarked, DeploymentMoved, DeploymentState
 from hub.values import Frozen
 
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{0,99}[A-Za-z0-9_-]$"
@@ -38,6 +39,15 @@ class Deployment(Frozen):
     deployment_id: int
 
 
+class DeploymentStatus(Frozen):
+    """How far a deployment was at some time, as whoever deploys has told; statuses are numbered upwards."""
+
+    status_id: int
+    state: DeploymentState
+    environment: str
+    description: str
+
+
 class MarkRequest(Frozen):
     """Give a deployment a status of ours, with a few words; our reference is added to them."""
 
@@ -56,6 +66,13 @@ class Mark(Frozen):
 def marked(request: MarkRequest, key: str) -> str:
     """Return the description of the status that is given under ``key``."""
     return f"{request.description} {text_reference(key)}"
+
+
+def meaning_of(status: DeploymentStatus, deployment_id: int, release_id: str) -> DeploymentMoved | DeploymentMarked:
+    """Return what a status of the release's deployment means: news from whoever deploys, or a mark of ours."""
+    if bears_our_mark(status.description, release_id):
+        return DeploymentMarked(status_id=status.status_id)
+    return DeploymentMoved(deployment_id=deployment_id, status_id=status.status_id, state=status.state, environment=status.environment)
 
 
 def bears_our_mark(description: str, release_id: str) -> bool:

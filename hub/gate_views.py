@@ -66,6 +66,11 @@ async def gates() -> list[Gate]:
     return [known.get(provider, Gate(provider=provider)) for provider in PROVIDERS]
 
 
+async def is_left_alone(provider: str) -> bool:
+    """Tell whether nobody may ask the provider anything now: what is asked without the ledger heeds its gate, too."""
+    return any(gate.provider == provider and gate.state != "open" for gate in await gates())
+
+
 def _gate(row: ProviderGateRow, now: datetime) -> Gate:
     closed = row.closed_until is not None and row.closed_until > now
     counts = {"calls": row.calls, "failures": row.failures} if row.window_began_at is not None else {}

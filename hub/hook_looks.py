@@ -14,7 +14,6 @@ from hub.inbox_tables import NoticeRow
 from hub.release_tables import HookLookRow
 from hub.settings import settings
 from hub.subject_rows import database_now
-from hub.tables import ProviderGateRow
 
 LOOK_EVERY_SECONDS = 60.0
 """A hook is looked at no more often than that; scaled."""
@@ -26,17 +25,10 @@ AT_ONCE = 30
 """So many deliveries of one hook are asked for in one look."""
 
 
-async def begin_look(provider: str, hook: Hook) -> datetime | None:
-    """
-    Commit that this hook is looked at now; return what moment the failures have to be newer than.
-
-    None: it was looked at just now, or the provider is to be left alone.
-    """
+async def begin_look(hook: Hook) -> datetime | None:
+    """Commit that this hook is looked at now; return what the failures have to be newer than, None when it was looked at just now."""
     async with transaction() as session:
         now = await database_now(session)
-        gate = await session.get(ProviderGateRow, provider)
-        if gate is not None and (gate.paused is not None or (gate.closed_until is not None and gate.closed_until > now)):
-            return None
         row = HookLookRow.__table__.c  # type: ignore[attr-defined]  # SQLModel does not declare it
         latest = now - timedelta(seconds=LOOK_EVERY_SECONDS * settings().time_scale)
         looking = insert(HookLookRow).values(hook=str(hook), looked_at=now, seen_until=now - timedelta(seconds=KEPT_SECONDS))

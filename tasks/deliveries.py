@@ -8,6 +8,7 @@ from blocks.accounts import load_account
 from blocks.github_account import GitHubAccount
 from hub.deploying import Hook
 from hub.errors import ProviderError
+from hub.gate_views import is_left_alone
 from hub.hook_looks import AT_ONCE, begin_look, end_look, not_here
 from hub.policies import INTERNAL
 from tasks.memory import worth_another_transaction
@@ -24,11 +25,13 @@ async def ask_for_missed_deliveries() -> int:
     except ProviderError as error:
         get_run_logger().debug("no deliveries are asked for: %s", error)
         return 0
+    if not github.watched_hooks or await is_left_alone(github.provider):
+        return 0
     return sum([await _ask(github, hook) for hook in github.watched_hooks])
 
 
 async def _ask(github: GitHubAccount, hook: Hook) -> int:
-    newer_than = await begin_look(github.provider, hook)
+    newer_than = await begin_look(hook)
     if newer_than is None:
         return 0
     asked = 0

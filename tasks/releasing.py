@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from prefect import task
 
+from blocks.accounts import load_account
 from blocks.github_account import GitHubAccount
 from blocks.slack_account import SlackAccount
 from hub.deploying import Deployment, Mark
 from hub.effects import Effect
+from hub.gate_views import is_left_alone
 from hub.ledger import once
 from hub.messages import PostedMessage
 from hub.notification_types import RELEASE, RELEASE_SILENT
 from hub.policies import EXTERNAL, NOTIFICATION
+from hub.release_decisions import hear
 from hub.releases import Release
 from tasks.accounts import account_for
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
@@ -32,6 +35,22 @@ async def create_deployment(release: Release) -> Deployment:
     effect = release.effect("deployment", release.deployment_request())
     github = await account_for(effect, GitHubAccount)
     return await once(effect, terms=github.terms, call=github.create_deployment, find=github.find_deployment)
+
+
+@task(
+    name="look",
+    task_run_name="look at deployment {release.id}",
+    tags=["github"],
+    persist_result=False,
+    retry_condition_fn=worth_asking_again,
+    **EXTERNAL.task_options(),
+)
+async def look_at_deployment(release: Release) -> None:
+    """Ask GitHub how far the deployment is, unless it has to be left alone: a webhook may have been lost."""
+    if await is_left_alone(GitHubAccount.provider):
+        return
+    github = await load_account(GitHubAccount)
+    await hear(release, await github.statuses_of(release.request.repository, release.deployment_id or 0))
 
 
 @task(

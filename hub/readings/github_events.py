@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.deploying import bears_our_mark
-from hub.facts import DeploymentMarked, DeploymentMoved, Fact
+from hub.deploying import DeploymentStatus, meaning_of
 from hub.readings.news import Foreign, Line, Metadata, News, object_in
 from hub.readings.registry import ignores, reads
 from hub.release_facts import DeploymentState
@@ -45,10 +44,8 @@ def deployment_moved(event: dict[str, Any]) -> News | None:
     if ours is None:
         return None
     status = told.deployment_status
-    fact: Fact = DeploymentMoved(deployment_id=told.deployment.id, status_id=status.id, state=status.state, environment=status.environment)
-    if bears_our_mark(status.description or "", ours.about.subject_id):
-        fact = DeploymentMarked(status_id=status.id)
-    return News(about=ours.about, facts=(fact,))
+    heard = DeploymentStatus(status_id=status.id, state=status.state, environment=status.environment, description=status.description or "")
+    return News(about=ours.about, facts=(meaning_of(heard, told.deployment.id, ours.about.subject_id),))
 
 
 ignores(PROVIDER, "deployment", because="we have made the deployment and know of it")

@@ -15,6 +15,7 @@ from hub.deploying import Deployment, Mark
 from hub.effects import Effect
 from hub.ledger import once
 from hub.notices import Notice
+from hub.release_decisions import caught_up, give_up_waiting
 from hub.release_tables import ReleaseRow
 from hub.releases import Release, ReleaseRequest
 from hub.releasing import keep_release
@@ -53,6 +54,12 @@ async def mark(github: GitHubAccount, owed: Effect) -> Mark:
 async def until_deployed(github: GitHubAccount, release_id: str) -> Deployment:
     async with run(release_id) as release:
         return await deploy(github, release)
+
+
+async def given_up(release: Release) -> Release:
+    """The release as it is when nobody has told anything for too long."""
+    await give_up_waiting(release)
+    return await caught_up(release)
 
 
 def status_told(release: Release, deployment_id: int, status_id: int, state: str, description: str = "") -> Notice:

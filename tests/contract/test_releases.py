@@ -15,10 +15,11 @@ from hub.deploying import FailedDelivery, Hook
 from hub.due import due_subjects
 from hub.effects import LeaseLost, Parked
 from hub.errors import Refused
+from hub.gate_views import is_left_alone, pause, resume
 from hub.hook_looks import LOOK_EVERY_SECONDS, begin_look, end_look, not_here
 from hub.messages import MessageUpdate, PostedMessage
 from hub.owed import owed_effects
-from hub.release_decisions import caught_up, update_of
+from hub.release_decisions import caught_up, hear, is_silent, update_of
 from hub.release_views import view_release
 from hub.releases import Release
 from hub.releasing import ReleaseDiffers, go_on_with, keep_release
@@ -26,7 +27,7 @@ from hub.subject_rows import database_now
 from hub.tables import EffectRow
 from tests.contract.ledger_kit import SETTLED_SECONDS, Shop, ends_with, outcomes_of, sql, time_passes
 from tests.contract.notice_kit import handled, notice_of
-from tests.contract.release_kit import a_release, a_request, deploy, mark, row_of, run, silence, status_told, until_deployed
+from tests.contract.release_kit import a_release, a_request, deploy, given_up, mark, row_of, run, silence, status_told, until_deployed
 
 HOOK = Hook(repository="example/shop", hook_id=100_000_001)
 
@@ -136,7 +137,7 @@ async def test_silence_ends_a_release_and_is_marked_at_github_and_our_own_mark_i
     assert ("release", release_id) in {(due.kind, due.id) for due in await due_subjects()}
 
     async with run(release_id) as release:
-        late = await caught_up(release)
+        late = await given_up(release)
         [owed] = await owed_effects(late)
         marked = await mark(github, owed)
 
@@ -155,7 +156,7 @@ async def test_a_mark_whose_answer_is_lost_is_looked_for(shop: Shop, github: Git
     await shop.sandbox.fault("github", "create status", "drop", when="after")
     with ends_with(Parked, match="the answer was lost"):
         async with run(release_id) as release:
-            [owed] = await owed_effects(await caught_up(release))
+            [owed] = await owed_effects(await given_up(release))
             await mark(github, owed)
     await time_passes(owed, SETTLED_SECONDS)
 
@@ -172,15 +173,32 @@ async def test_whoever_deploys_may_still_tell_after_the_release_was_given_up(git
     deployment_id = (await until_deployed(github, release_id)).deployment_id
     await silence(release_id, 601)
     async with run(release_id) as release:
-        late = await caught_up(release)
+        late = await given_up(release)
+        [owed] = await owed_effects(late)
 
     await handled(status_told(late, deployment_id, 5, "success"))
 
     assert (await view_release(release_id)).status == "success"
-    with ends_with(LeaseLost, match="success does not permit the step mark"):
-        async with run(release_id) as release:
-            [owed] = await owed_effects(release)
-            await mark(github, owed)
+    async with run(release_id) as release:
+        with pytest.raises(LeaseLost, match="success does not permit the step mark"):
+            await mark(github, release.effect(owed.step, owed.request))
+        await caught_up(release)
+        assert await owed_effects(release) == []
+
+
+async def test_whoever_is_silent_is_looked_for_before_a_release_is_given_up(shop: Shop, github: GitHubAccount) -> None:
+    release_id = await a_release()
+    deployment_id = (await until_deployed(github, release_id)).deployment_id
+    for state in ("in_progress", "success"):
+        await shop.sandbox.world(f"github/deployments/{deployment_id}", state=state)  # nobody is called back
+    await silence(release_id, 601)
+
+    async with run(release_id) as release:
+        assert await is_silent(release)
+        await hear(release, await github.statuses_of("example/shop", deployment_id))
+        assert (await given_up(release)).status == "success"
+
+    assert (await row_of(release_id)).resume_at is None
 
 
 async def test_any_news_is_patience_for_ten_minutes_more(github: GitHubAccount) -> None:
@@ -190,7 +208,7 @@ async def test_any_news_is_patience_for_ten_minutes_more(github: GitHubAccount) 
 
     await handled(status_told(await snapshot(release_id), deployment_id, 1, "in_progress"))
     async with run(release_id) as release:
-        assert (await caught_up(release)).status == "in_progress"
+        assert (await given_up(release)).status == "in_progress"
 
     row = await row_of(release_id)
     async with transaction() as session:
@@ -239,9 +257,9 @@ async def test_a_hook_is_looked_at_now_and_then_and_only_for_what_is_new_and_not
     await handled(here)
     await sql("TRUNCATE hook_looks")
 
-    first = await begin_look("github", HOOK)
+    first = await begin_look(HOOK)
     assert first is not None
-    assert await begin_look("github", HOOK) is None
+    assert await begin_look(HOOK) is None
 
     now = first + timedelta(days=3)
     tries = [FailedDelivery(delivery_id=n, guid=guid, delivered_at=now) for n, guid in ((1, here.event_id), (2, "lost"), (3, "lost"))]
@@ -249,17 +267,17 @@ async def test_a_hook_is_looked_at_now_and_then_and_only_for_what_is_new_and_not
 
     await end_look(HOOK, now)
     await sql("UPDATE hook_looks SET looked_at = looked_at - make_interval(secs => :seconds)", seconds=LOOK_EVERY_SECONDS + 1)
-    assert await begin_look("github", HOOK) == now - timedelta(seconds=60)
+    assert await begin_look(HOOK) == now - timedelta(seconds=60)
 
 
-async def test_a_paused_github_is_not_asked_for_deliveries(github: GitHubAccount) -> None:
-    del github
-    await sql("TRUNCATE hook_looks")
-    await sql("INSERT INTO provider_gates (provider, paused) VALUES ('github', 'maintenance')")
+async def test_a_paused_github_is_left_alone(shop: Shop) -> None:
+    del shop  # it has forgotten all gates
+    assert not await is_left_alone("github")
 
-    assert await begin_look("github", HOOK) is None
+    await pause("github", "maintenance")
 
-    await sql("DELETE FROM provider_gates")
+    assert await is_left_alone("github")
+    await resume("github")
 
 
 async def _post(release: Release) -> None:

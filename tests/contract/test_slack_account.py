@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from blocks.slack_account import SlackAccount
-from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited
-from hub.messages import TeamMessage
+from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.messages import MessageUpdate, TeamMessage
 from tests.contract.account_kit import (
     TROUBLES,
     Trouble,
@@ -52,6 +52,29 @@ async def test_a_message_is_posted_and_found_by_our_reference(sandbox: Sandbox, 
     later = datetime.fromtimestamp(time.time() + 120, UTC)
     assert await slack.find_message(a_message(), key="h-1:order:o-1:team:1", since=later) is None
     assert [effect["subject"] for effect in await sandbox.effects("slack", "message")] == ["o-1", "o-1"]
+
+
+async def test_a_message_is_updated_in_place_however_often(sandbox: Sandbox, slack: SlackAccount) -> None:
+    posted = await slack.post_message(a_message(), key="k")
+    update = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text="Order o-1 is shipped.", metadata={"order_id": "o-1"})
+
+    for _ in range(2):
+        assert await slack.update_message(update, key="k-2") == posted
+
+    [message] = await sandbox.objects("slack", "message")
+    assert message["text"] == "Order o-1 is shipped."
+    assert [effect["subject"] for effect in await sandbox.effects("slack", "message_updated")] == ["o-1", "o-1"]
+
+
+@pytest.mark.parametrize("said", ["message_not_found", "cant_update_message", "edit_window_closed"])
+async def test_a_message_that_cannot_be_changed_any_more_is_a_refusal(sandbox: Sandbox, slack: SlackAccount, said: str) -> None:
+    await sandbox.fault("slack", "update message", "garbage", body={"ok": False, "error": said})
+    update = MessageUpdate(channel="C0HUBTEAM", timestamp="1700000000.000001", text="Gone?", metadata={})
+
+    refusal = await fails(lambda: slack.update_message(update, key="k"), Refused)
+
+    assert isinstance(refusal, Refused)
+    assert refusal.code == said
 
 
 async def test_a_message_is_found_behind_two_hundred_others(slack: SlackAccount) -> None:
