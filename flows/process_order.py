@@ -67,6 +67,8 @@ async def go_on(order: Order) -> None:
         await undo(order, "taken up again")
     elif order.facets.hold is HoldFacet.NONE and order.facets.payment is not PaymentFacet.REFUNDED:
         await fulfil(order)
+    elif order.facets.hold is HoldFacet.UNDONE:
+        await tell_of_undoing(order, await what_is_undone(order))  # as far as somebody could not be told at the time
     else:
         await tell_of_parcel(order, order.tracking_number)
 
@@ -90,6 +92,7 @@ async def pay_debts(order: Order) -> bool:
                 await courtesies(mail=mail_money_back(order, owed))
             case "late-refund":
                 await refund_late_money(order, owed)
+            case "late-money":
                 await courtesies(team=tell_of_late_money(order, owed))
             case "expire-payment":
                 await expire_payment(order, owed)
@@ -148,7 +151,7 @@ async def undo(order: Order, because: str) -> None:
         refund = await refund_payment(order, because)
     except Refused as refusal:
         await need_attention(order, str(refusal))
-        await courtesies(alert=alert_team(order, str(refusal)))
+        await courtesies(attention=call_attention(order))
         await give_labels_back(order)
         return
     await release_stock(order)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.claims import hold
+from hub.database import transaction
 from hub.errors import Refused
+from hub.facts import LabelRefused
 from hub.ledger import once
 from hub.parcels import Label, LabelRequest
 from hub.provider_words import RATE_REFUSALS
+from hub.subject_rows import record
 
 if TYPE_CHECKING:
     from hub.effects import Effect, Terms
@@ -24,7 +28,7 @@ async def buy_best(order: Order, quote: Quote, *, terms: Terms, call: Call[Label
     Return the label of the best offer that its carrier does not refuse, bought once.
 
     The next offer is tried only when it is known that the one before was refused, and that another carrier may sell what it does not: an
-    answer that was lost is looked for first. Raises like ``once``; ``Refused`` is the last word.
+    answer that was lost is looked for first. Raises like ``once``; ``Refused`` is the last word, and that is committed.
     """
     *others, last = label_effects(order, quote)
     for effect in others:
@@ -33,7 +37,12 @@ async def buy_best(order: Order, quote: Quote, *, terms: Terms, call: Call[Label
         except Refused as refusal:
             if refusal.code not in RATE_REFUSALS:
                 raise
-    return await once(last, terms=terms, call=call, find=find)
+    try:
+        return await once(last, terms=terms, call=call, find=find)
+    except Refused as refusal:
+        async with transaction() as session:
+            await record(session, await hold(session, order), LabelRefused(attempt=order.attempt, code=refusal.code), source="run")
+        raise
 
 
 def label_effects(order: Order, quote: Quote) -> list[Effect]:

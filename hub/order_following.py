@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hub.beginning import intend_once
+from hub.composing import compose
 from hub.facets import HoldFacet, StockFacet
 from hub.facts import AttentionNeeded, Fact, InTransit, LabelBought, MessageMoved, PaymentSettled, PickedUp
 from hub.falling_back import fall_back
 from hub.message_facts import Delivery
+from hub.notification_types import LATE_MONEY
 from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.subject_rows import as_it_is, database_now, record
@@ -53,6 +55,8 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
         await plan_undo(session, row, order, "it was paid after it had been closed", source="webhook")
     elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
+        told = compose(LATE_MONEY, order, attempt=fact.attempt)
+        await intend_once(session, order.effect(f"{LATE_MONEY.step}.{fact.attempt}", told))
     row.resume_at = await database_now(session)
 
 

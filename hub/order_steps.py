@@ -136,7 +136,7 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(CONFIRMATION_UNTOLD, "tell the team", _always, owed_request=TeamMessage),  # and all others that reached nobody
         notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
         notification_step(TEAM_ALERT, "tell the team", _has_failed),
-        notification_step(LATE_MONEY, "tell the team", _always),
+        notification_step(LATE_MONEY, "tell the team", _always, owed_request=TeamMessage),
         notification_step(ATTENTION, "tell the team", _always),
     )
 }

@@ -25,7 +25,8 @@ async def alert_team(order: Order, what: str) -> Sent:
 @notifies(LATE_MONEY, "tell team of late money {order.id}")
 async def tell_of_late_money(order: Order, owed: Effect) -> Sent:
     """Tell the team that a payment came for an attempt that the order had left behind, and that it was given back."""
-    return await notify(order, LATE_MONEY, number=owed.attempt, attempt=owed.attempt)
+    del order  # what makes the cache key
+    return await send(owed)
 
 
 @notifies(ATTENTION, "call attention to {subject.id}")

@@ -77,7 +77,8 @@ async def test_when_no_carrier_sells_a_label_the_order_is_refused_after_the_thir
 
     assert len(await shop.sandbox.requests("shippo", "buy label")) == len(LABELS)
     assert await shop.sandbox.count("shippo", "label", order.id) == 0
-    assert (await row_of(order.id)).status == Status.PAID, "undoing it is the run's decision"
+    row = await row_of(order.id)
+    assert (row.parcel, row.status) == (ParcelFacet.REFUSED, Status.PAID), "undoing it is the run's decision"
 
 
 @pytest.mark.parametrize("before", [0, 1], ids=["at once", "by the second carrier"])

@@ -16,8 +16,11 @@ from hub.effects import step_of
 from hub.messages import Mail
 from hub.notification_steps import CARRIERS
 from hub.notification_types import (
+    ATTENTION,
+    BULLETIN,
     CONFIRMATION_TEXT,
     GREETINGS,
+    LATE_MONEY,
     MAILS,
     ORDER_CONFIRMATION,
     SHIPPED,
@@ -33,7 +36,7 @@ from hub.order_steps import ORDER_STEPS
 from hub.release_steps import RELEASE_STEPS
 from hub.signup_facets import NOTIFICATIONS
 from hub.signup_steps import SIGNUP_STEPS
-from hub.steps import Step
+from hub.steps import HOUR, Step
 
 TEMPLATES = Path(hub.__file__).parent / "templates"
 HOSTILE = '<script>alert("1")</script>'
@@ -50,6 +53,14 @@ def test_every_notification_reads_without_a_gap_in_every_form_that_its_channel_h
     assert preview.text.strip()
     assert (preview.html is not None) == (what.channel is Channel.MAIL)
     assert not [body for body in (preview.text, preview.html or "") if "{" in body]
+
+
+def test_a_mail_is_useful_for_a_day_a_text_for_two_hours_and_a_message_to_the_team_for_one_unless_only_it_tells() -> None:
+    hours = {what.name: what.useful_seconds / HOUR for what in TYPES.values() if what is not BULLETIN}
+    only_it_tells = {LATE_MONEY.name, ATTENTION.name} | {name for name in hours if name.endswith("_untold")}
+    usual = {Channel.MAIL: 24, Channel.SMS: 2, Channel.SLACK: 1}
+
+    assert hours == {name: 24 if name in only_it_tells else usual[TYPES[name].channel] for name in hours}
 
 
 @EVERY

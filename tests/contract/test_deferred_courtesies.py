@@ -1,0 +1,137 @@
+"""Whatever somebody is to be told, and could not be told at once, is told as soon as that works, once, as long as it is useful."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from sqlmodel import col, select
+
+from hub.database import transaction
+from hub.facets import Status
+from hub.intake import raise_attempt
+from hub.notification_types import TYPES, Channel
+from hub.refunds import RefundTerms, ask_refund
+from hub.tables import AttemptRow, EffectRow
+from tests.contract.ledger_kit import Shop, effect_of, mail_effect, placed, row_of, sql
+from tests.contract.notice_kit import carrier_told, handled, mail_told, payment_told
+from tests.contract.process_kit import accounts_of, goes_on, rests, snapshot_of
+
+PHONE = {"customer": {"email": "ada@example.com", "name": "Ada", "phone": "+14155550123"}}
+SENDS = {Channel.MAIL: ("sendgrid", "send mail"), Channel.SMS: ("twilio", "send text"), Channel.SLACK: ("slack", "post message")}
+COLON = {Channel.MAIL: ":", Channel.SMS: "%3A", Channel.SLACK: ":"}  # as it stands before the step in a call's parameters
+Happening = Callable[[], Awaitable[str]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(shop: Shop) -> AsyncIterator[Shop]:
+    await sql("DELETE FROM notices")
+    with accounts_of(shop):
+        yield shop
+
+
+async def confirmed(**changes: object) -> str:
+    order_id = await placed(**changes)
+    assert (await rests(order_id)).status == Status.CONFIRMED
+    return order_id
+
+
+async def tracked(status: str, order_id: str) -> str:
+    await handled(carrier_told(status, (await row_of(order_id)).tracking_number or ""))
+    return order_id
+
+
+async def in_transit() -> str:
+    return await tracked("TRANSIT", await confirmed())
+
+
+async def delivered() -> str:
+    return await tracked("DELIVERED", await confirmed())
+
+
+async def undeliverable() -> str:
+    return await tracked("FAILURE", await confirmed())
+
+
+async def refunded() -> str:
+    order_id = await confirmed()
+    await ask_refund(order_id, "r-1", RefundTerms(), by="ada")
+    return order_id
+
+
+async def refunded_in_part() -> str:
+    order_id = await delivered()
+    await rests(order_id)
+    await ask_refund(order_id, "r-1", RefundTerms(amount=1_000), by="ada")
+    return order_id
+
+
+async def declined() -> str:
+    return await placed(paymentMethod="pm_card_chargeDeclined")
+
+
+async def paid_late() -> str:
+    """The first card is declined, the second is charged, and then the first is said to have been charged, too."""
+    order_id = await declined()
+    await rests(order_id)
+    await raise_attempt(order_id, 2, "pm_card_visa")
+    await rests(order_id)
+    order = await snapshot_of(order_id)
+    await handled(payment_told("succeeded", order, order.payment_id or "", attempt=1))
+    return order_id
+
+
+async def bounced(**changes: object) -> str:
+    order_id = await confirmed(**changes)
+    order = await snapshot_of(order_id)
+    sent = (await effect_of(mail_effect(order))).reference or ""
+    await handled(mail_told("bounce", order, sent, type="bounce", status="5.1.1"))
+    return order_id
+
+
+async def bounced_with_a_phone() -> str:
+    return await bounced(**PHONE)
+
+
+HAPPENINGS: dict[str, Happening] = {
+    "order_confirmation": placed,
+    "team_confirmation": placed,
+    "shipped": in_transit,
+    "delivered": delivered,
+    "refund": refunded,
+    "money_back": refunded_in_part,
+    "team_alert": declined,
+    "late_money": paid_late,
+    "attention": undeliverable,
+    "order_confirmation_text": bounced_with_a_phone,
+    "order_confirmation_untold": bounced,
+}
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_a_message_that_cannot_be_sent_now_is_sent_later_once(shop: Shop, name: str) -> None:
+    what = TYPES[name]
+    provider, operation = SENDS[what.channel]
+    await shop.sandbox.fault(
+        provider, operation, "status", status=429, times=None, match={"containing": f"{COLON[what.channel]}{what.step}"}
+    )
+    order_id = await HAPPENINGS[name]()
+    for _ in range(2):
+        await goes_on(order_id)
+        assert (await row_of(order_id)).resume_at is not None, "it is made up for"
+        assert (await sending(order_id, what.step)).state == "intended"
+    await shop.sandbox.clear_faults()
+
+    await rests(order_id)
+
+    effect = await sending(order_id, what.step)
+    async with transaction() as session:
+        calls = select(col(AttemptRow.outcome)).where(col(AttemptRow.effect_key) == effect.key).order_by(col(AttemptRow.id))
+        assert list(await session.exec(calls)) == ["rate_limited", "rate_limited", "done"]
+
+
+async def sending(order_id: str, step: str) -> EffectRow:
+    async with transaction() as session:
+        mine = (col(EffectRow.subject_id) == order_id, col(EffectRow.step).op("~")(rf"^{step}(\.[^.]+)?$"))
+        return (await session.exec(select(EffectRow).where(*mine))).one()
