@@ -45,6 +45,6 @@ def complaint_in(response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object in which an API says what is wrong; empty when it says it in any other way."""
     try:
         said = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, SecretStr
@@ -142,8 +143,10 @@ class ProfileService(ProviderAccount):
         del key  # gone twice is gone
         client = await self.get_client()
         try:
-            with in_our_words("remove the profile"):
+            with in_our_words("remove the profile") as call:
                 await ask(client, "DELETE", f"/profiles/{request.profile_id}")
+                if call.exchange.http_status != HTTPStatus.NO_CONTENT:
+                    raise call.unknown("an answer nobody can read")
         except Refused as refusal:
             if refusal.code != GONE:
                 raise

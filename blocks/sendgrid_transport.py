@@ -17,9 +17,7 @@ from sendgrid import SendGridAPIClient
 
 from blocks.thread_transport import guarded_opener
 from blocks.translation import Answer, Call, seconds_to_wait, translated
-from blocks.transports import request_id_in
-from hub.errors import ProviderError, Refused
-from hub.exchange import current_exchange
+from hub.errors import NotSent, ProviderError, Refused
 
 if TYPE_CHECKING:
     import urllib.request
@@ -59,13 +57,7 @@ class GuardedSendGrid(python_http_client.Client):  # type: ignore[misc] # the SD
 
     def _make_request(self, opener: Any, request: urllib.request.Request, timeout: float | None = None) -> Any:
         del opener  # knows the environment's proxies and follows redirects
-        try:
-            response = super()._make_request(self._opener, request, timeout=timeout)
-        except HTTPError as error:
-            current_exchange().answered(error.status_code, request_id_in(error.headers))
-            raise
-        current_exchange().answered(response.status, request_id_in(response.headers))
-        return response
+        return super()._make_request(self._opener, request, timeout=timeout)
 
 
 @dataclass(frozen=True)
@@ -115,6 +107,8 @@ def _verdict(call: Call, error: Exception) -> ProviderError | None:
     if error.status_code == HTTPStatus.BAD_REQUEST and any(_RECIPIENT.fullmatch(field) for field in _fields(body)):
         reason = call.reason("the recipient's address is not accepted", "invalid_recipient")
         return Refused(PROVIDER, call.action, reason, "invalid_recipient")
+    if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return NotSent(PROVIDER, call.action, call.reason("its API is not available"))
     return call.by_status(retry_after_seconds=seconds_to_wait(error.headers))
 
 
@@ -122,5 +116,5 @@ def _fields(body: bytes) -> list[str]:
     """Return the names of the fields that SendGrid finds wrong, none where it says so in no known shape."""
     try:
         return [complaint.field for complaint in _Body.model_validate(json.loads(body)).errors if complaint.field]
-    except ValueError:
+    except (ValueError, RecursionError):
         return []

@@ -12,6 +12,7 @@ import stripe
 from blocks.translation import Answer, Call, seconds_to_wait, translated
 from blocks.transports import GuardedClient
 from hub.errors import ProviderError, Refused
+from hub.exchange import current_exchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -60,6 +61,7 @@ class GuardedStripeHTTP(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request and return its body, status and headers."""
         response = await self._client.request(method, url, headers=dict(headers), content=post_data)
+        current_exchange().replayed = response.headers.get("idempotent-replayed") == "true"  # the SDK loses it with a body it cannot read
         return response.content, response.status_code, response.headers
 
 
@@ -125,11 +127,10 @@ def _refusal(call: Call, error: stripe.StripeError, complaint: _Complaint) -> Re
 
 
 def _failure(call: Call, error: stripe.StripeError, complaint: _Complaint) -> ProviderError:
-    headers = error.headers or {}
     if isinstance(error, stripe.RateLimitError):
-        return call.rate_limited(seconds_to_wait(headers), complaint.code)
+        return call.rate_limited(seconds_to_wait(error.headers or {}), complaint.code)
     if isinstance(error, stripe.IdempotencyError):
         return call.unknown("the key belongs to other parameters", complaint.code, same_key_is_useless=True)
     if call.exchange.http_status == HTTPStatus.CONFLICT:
         return call.unknown("the first request under this key is still under way", complaint.code)
-    return call.by_status(complaint.code, replayed=headers.get("idempotent-replayed") == "true")
+    return call.by_status(complaint.code)

@@ -19,7 +19,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blocks.transports import ANSWER_LIMIT_BYTES, UnusableAnswer
+from blocks.transports import ANSWER_LIMIT_BYTES, UnusableAnswer, request_id_in
 from hub.exchange import SendWindowClosed, current_exchange
 
 if TYPE_CHECKING:
@@ -83,7 +83,12 @@ async def in_thread(threads: ThreadPoolExecutor, timeout_seconds: float, call: C
 
 
 class ShortResponse(http.client.HTTPResponse):
-    """An answer that is given up on after 1 MiB."""
+    """An answer that tells the exchange about itself, and is given up on after 1 MiB."""
+
+    def begin(self) -> None:
+        """Read status and headers."""
+        super().begin()
+        current_exchange().answered(self.status, request_id_in(self.headers))
 
     def read(self, amt: int | None = None) -> bytes:
         """Read up to ``amt`` bytes, or all of at most 1 MiB. A body that cannot be had whole closes the connection."""

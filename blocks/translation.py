@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from blocks.transports import UnusableAnswer
 from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
@@ -23,13 +23,14 @@ from hub.exchange import SendWindowClosed, current_exchange, exchanging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Self
 
     from hub.exchange import Exchange
 
     Judge = Callable[["Call", Exception], ProviderError | None]
 
 _ON_THE_WAY = (httpx.HTTPError, aiohttp.ClientError, http.client.HTTPException, OSError)
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 LONGEST_PATIENCE_SECONDS = 86_400.0
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _IT_MAY_HAVE_HAPPENED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
@@ -44,6 +45,12 @@ class Answer(BaseModel):
     """What we read of a provider's answer: exact types, the rest ignored, its content never echoed in a validation error."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> Self:
+        if any(isinstance(value, str) and "\0" in value for value in vars(self).values()):
+            raise ValueError("a letter that PostgreSQL does not keep")
+        return self
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,8 @@ class Call:
         return f"{words} ({', '.join(details)})" if details else words
 
     def unknown(self, words: str, code: str | None = None, *, same_key_is_useless: bool = False) -> OutcomeUnknown:
-        """It may have happened."""
-        return OutcomeUnknown(self.provider, self.action, self.reason(words, code), same_key_is_useless)
+        """It may have happened. An answer that was replayed says the same however often its key is used."""
+        return OutcomeUnknown(self.provider, self.action, self.reason(words, code), same_key_is_useless or self.exchange.replayed)
 
     def misconfigured(self, words: str, code: str | None = None) -> Misconfigured:
         """Nothing happened, and an operator has to mend something."""
@@ -75,13 +82,13 @@ class Call:
         """Nothing happened; we asked too often."""
         return RateLimited(self.provider, self.action, self.reason("asked too often", code), retry_after_seconds)
 
-    def by_status(self, code: str | None = None, *, retry_after_seconds: float | None = None, replayed: bool = False) -> ProviderError:
+    def by_status(self, code: str | None = None, *, retry_after_seconds: float | None = None) -> ProviderError:
         """Return what an answer means that nothing more specific is known about."""
         status = self.exchange.http_status or 0
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.rate_limited(retry_after_seconds, code)
         if status in _IT_MAY_HAVE_HAPPENED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return self.unknown("the provider failed", code, same_key_is_useless=replayed)
+            return self.unknown("the provider failed", code)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return self.unknown("an answer nobody can read", code)
         if status < HTTPStatus.BAD_REQUEST:

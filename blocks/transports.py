@@ -20,6 +20,7 @@ from hub.exchange import current_exchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from email.message import Message
 
     from aiohttp.connector import Connection
 
@@ -45,7 +46,7 @@ class UnusableAnswer(Exception):
     """An answer came that we do not read: too long, compressed against our wish, or a redirect."""
 
 
-def request_id_in(headers: Mapping[str, str]) -> str | None:
+def request_id_in(headers: Mapping[str, str] | Message) -> str | None:
     """Return the provider's id of the request, when it named one that is fit for a log line."""
     for name in _REQUEST_ID_HEADERS:
         if (found := headers.get(name)) is not None and _PLAIN_ID.fullmatch(found):

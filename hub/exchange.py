@@ -41,13 +41,18 @@ class SendWindowClosed(Exception):
 
 @dataclass
 class Exchange:
-    """One HTTP request to a provider. ``send_by`` is on this machine's monotonic clock, in seconds."""
+    """
+    One HTTP request to a provider. ``send_by`` is on this machine's monotonic clock, in seconds.
+
+    ``replayed``: the answer is that of an earlier request under the same idempotency key.
+    """
 
     send_by: float = field(default=float("inf"))
     sent: bool = False
     http_status: int | None = None
     request_id: str | None = None
     provider_text: str | None = None
+    replayed: bool = False
 
     def about_to_write(self) -> None:
         """
@@ -59,7 +64,11 @@ class Exchange:
         if time.monotonic() > self.send_by:
             raise SendWindowClosed
         self.sent = True
-        self.http_status = self.request_id = None  # of an earlier request, say the page of a list before this one
+        self.http_status, self.request_id, self.replayed = (
+            None,
+            None,
+            False,
+        )  # of an earlier one, say the page of a list before
 
     def answered(self, http_status: int, request_id: str | None) -> None:
         """Note that an answer came, whatever it says."""
@@ -89,10 +98,12 @@ def exchanging(exchange: Exchange) -> Iterator[Exchange]:
 
 
 def redacted(text: str) -> str:
-    """``text`` without keys, mail addresses and long numbers, cut to 500 characters; what stands far behind is not read at all."""
+    """``text`` without keys, mail addresses and long numbers, cut to 500 that can be stored; what stands far behind is not read."""
     if len(text) > READ_LIMIT:
         text = text[:READ_LIMIT]
         text = text[: max(text.rfind(edge) for edge in _EDGES) + 1].rstrip(_NUMBERS)  # half an address would not be known as one
     for pattern, stand_in in _SECRETS_AND_PEOPLE:
         text = pattern.sub(stand_in, text)
-    return text[:TEXT_LIMIT]
+    return (
+        text[:TEXT_LIMIT].encode(errors="replace").decode().replace("\0", "?")
+    )  # what PostgreSQL does not keep, the outcome must not need

@@ -112,7 +112,7 @@ async def test_slacks_errors_come_with_status_200(sandbox: Sandbox, slack: Slack
     assert (said in error.reason) is (" " not in said), "only what looks like a code is repeated"
 
 
-@pytest.mark.parametrize("lie", [{"channel": None}, {"ts": 17}, {"ok": "yes"}], ids=str)
+@pytest.mark.parametrize("lie", [{"channel": None}, {"ts": 17}, {"ts": "1.2\0"}, {"ok": "yes"}], ids=str)
 async def test_an_answer_of_another_shape_leaves_the_outcome_open(sandbox: Sandbox, slack: SlackAccount, lie: dict[str, Any]) -> None:
     await sandbox.fault("slack", "post message", "garbage", "after", body={"ok": True, "channel": "C0HUBTEAM", "ts": "1.2", **lie})
 

@@ -232,7 +232,15 @@ async def test_a_key_that_belongs_to_another_request_is_useless(stripe: StripeAc
 
 @pytest.mark.parametrize(
     "lie",
-    [{"amount": 1}, {"currency": "eur"}, {"amount_received": 1}, {"status": "requires_capture"}, {"amount": "2999"}, {"id": None}],
+    [
+        {"amount": 1},
+        {"currency": "eur"},
+        {"amount_received": 1},
+        {"status": "requires_capture"},
+        {"amount": "2999"},
+        {"id": None},
+        {"id": "pi_\0"},
+    ],
     ids=str,
 )
 async def test_an_answer_about_other_money_is_not_believed(sandbox: Sandbox, stripe: StripeAccount, lie: dict[str, Any]) -> None:
