@@ -37,15 +37,15 @@ async def _connected() -> AsyncIterator[PrefectClient]:
         yield client
 
 
-async def emit(event: str, *, resource: str) -> None:
+async def emit(event: str, *, resource: dict[str, str], **more: Any) -> None:
     """
-    Prefect has the event, about the resource with that id. Over HTTP, because ``emit_event`` tells nobody when it fails.
+    Prefect has the event about the resource. Over HTTP, because ``emit_event``, whose arguments these are, tells nobody when it fails.
 
     Raises:
         httpx.HTTPError: Prefect did not take it.
     """
     client = await connection()
-    told = Event(event=event, resource={"prefect.resource.id": resource}, occurred=datetime.now(UTC))
+    told = Event(event=event, resource=resource, occurred=datetime.now(UTC), **more)
     (await client.request("POST", "/events", json=[told.model_dump(mode="json")])).raise_for_status()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 
 from rich.console import Console
@@ -20,11 +19,7 @@ CHECK_LIMIT_SECONDS = 30
 
 async def doctor() -> int:
     """Check everything, and say what to do about what is wrong; exit code 1 if anything is."""
-    running = instance.written_down(settings().home.expanduser().resolve())
-    if running is not None:  # Prefect reads its address when it is imported
-        os.environ.setdefault("PREFECT_API_URL", running["prefect_api_url"])
-        if running["prefect_auth_string"]:
-            os.environ.setdefault("PREFECT_API_AUTH_STRING", running["prefect_auth_string"])
+    instance.point_at_prefect(settings().home.expanduser().resolve())
     from deployments import checkups  # noqa: PLC0415 - imports Prefect
 
     console = Console(highlight=False, soft_wrap=True)

@@ -71,6 +71,14 @@ def written_down(home: Path) -> dict[str, Any] | None:
     return facts
 
 
+def point_at_prefect(home: Path) -> None:
+    """Let Prefect's client find the server of the stack that runs in ``home``, unless the environment names one; before its import."""
+    if (running := written_down(home)) is not None:
+        os.environ.setdefault("PREFECT_API_URL", running["prefect_api_url"])
+        if running["prefect_auth_string"]:
+            os.environ.setdefault("PREFECT_API_AUTH_STRING", running["prefect_auth_string"])
+
+
 def forget(home: Path) -> None:
     """Nothing is written down any more."""
     (home / STACK_FILE).unlink(missing_ok=True)

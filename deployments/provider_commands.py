@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated, Literal
 
@@ -10,13 +12,16 @@ from cyclopts import App, Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
+from deployments import instance
 from deployments.options import AsJson
 from deployments.telling_stories import print_json
+from hub.gate_changes import GateChange, gates_told_to
 from hub.gate_views import Gate, gates, set_breaker
 from hub.gate_views import limit as limit_gate
 from hub.gate_views import pause as pause_gate
 from hub.gate_views import resume as resume_gate
 from hub.policies import BREAKER, POLICIES
+from hub.settings import settings
 
 providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.")
 
@@ -62,7 +67,8 @@ async def pause(provider: str, *, because: str = "by hand") -> None:
         provider: Which, as `hub providers list` names it.
         because: Why, for whoever looks later.
     """
-    await pause_gate(provider, because)
+    async with _prefect_is_told():
+        await pause_gate(provider, because)
     sys.stdout.write(f"{provider} is paused; go on with: hub providers resume {provider}\n")
 
 
@@ -74,7 +80,8 @@ async def resume(provider: str) -> None:
     Args:
         provider: Which, as `hub providers list` names it.
     """
-    woken = await resume_gate(provider)
+    async with _prefect_is_told():
+        woken = await resume_gate(provider)
     sys.stdout.write(f"{provider} is open; {woken} orders and sign-ups go on with the next sweep\n")
 
 
@@ -103,3 +110,16 @@ async def breaker(provider: str, switch: Literal["on", "off"]) -> None:
     """
     await set_breaker(provider, on=switch == "on")
     sys.stdout.write(f"{provider}: too many failures {'close' if switch == 'on' else 'do not close'} its gate\n")
+
+
+@asynccontextmanager
+async def _prefect_is_told() -> AsyncIterator[None]:
+    """Prefect hears which gates the block has closed or opened, as far as it answers."""
+    changes: list[GateChange] = []
+    with gates_told_to(changes.append):
+        yield
+    instance.point_at_prefect(settings().home.expanduser().resolve())
+    from blocks.gate_events import tell  # noqa: PLC0415 - imports Prefect
+
+    for change in changes:
+        await tell(change)

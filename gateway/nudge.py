@@ -58,7 +58,7 @@ class Nudge:
 async def _sent() -> bool:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await emit(EVENT, resource=RESOURCE)
+            await emit(EVENT, resource={"prefect.resource.id": RESOURCE})
     except Exception as failure:  # noqa: BLE001 - Prefect may be down in many ways; the notices are kept and due
         log.warning("Prefect did not take the nudge (%s); `sweep` sees to what was kept", type(failure).__name__)
         return False

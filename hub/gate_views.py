@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy import exists, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from hub.database import transaction
 from hub.effects import STEPS
-from hub.gates import PATIENCE
+from hub.gate_changes import moving
+from hub.gates import PATIENCE, locked_gate
 from hub.kinds import KINDS
 from hub.steps import EffectState
 from hub.tables import EffectRow, ProviderGateRow
@@ -88,23 +90,30 @@ def _gate(row: ProviderGateRow, now: datetime) -> Gate:
 
 async def pause(provider: str, because: str) -> None:
     """Call the provider no more until ``resume``; whatever needs it parks. Raises ``NoSuchProvider``."""
-    await _change(provider, paused=because)
+    async with _moved(provider) as gate:
+        gate.paused = because
 
 
 async def resume(provider: str) -> int:
     """Open the gate, whoever closed it, and wake what parked behind it; returns how many subjects. Raises ``NoSuchProvider``."""
-    await _change(provider, paused=None, closed_until=None, reason=None, probes=False, probing=False, closings=0, misconfigured_in_a_row=0)
+    async with _moved(provider) as gate:
+        gate.paused = gate.closed_until = gate.reason = None
+        gate.probes = gate.probing = False
+        gate.closings = gate.misconfigured_in_a_row = 0
     return await _wake(provider)
 
 
 async def limit(provider: str, rate_per_second: float | None, burst: int = 1) -> None:
     """Call the provider at most so often, in bursts of at most so many; None: as often as there is need. Raises ``NoSuchProvider``."""
-    await _change(provider, rate_per_second=rate_per_second, burst=burst, free_at=None, passed_at=None)
+    async with _moved(provider) as gate:
+        gate.rate_per_second, gate.burst = rate_per_second, burst
+        gate.free_at = gate.passed_at = None
 
 
 async def set_breaker(provider: str, *, on: bool) -> None:
     """Let too many failures close the gate, or not: where they say nothing about the next call. Raises ``NoSuchProvider``."""
-    await _change(provider, breaks=on)
+    async with _moved(provider) as gate:
+        gate.breaks = on
 
 
 async def wake_behind_opened_gates() -> int:
@@ -115,12 +124,14 @@ async def wake_behind_opened_gates() -> int:
     return sum([await _wake(provider) for provider in providers])
 
 
-async def _change(provider: str, **values: object) -> None:
+@asynccontextmanager
+async def _moved(provider: str) -> AsyncIterator[ProviderGateRow]:
     if provider not in PROVIDERS:
         raise NoSuchProvider(provider)
     async with transaction() as session:
-        row = insert(ProviderGateRow).values(provider=provider, **values)
-        await session.exec(row.on_conflict_do_update(index_elements=["provider"], set_=values))
+        gate = await locked_gate(session, provider)
+        with moving(session, gate):
+            yield gate
 
 
 async def _wake(provider: str) -> int:

@@ -17,6 +17,7 @@ from sqlmodel import col, select
 
 from hub.begun import Wait
 from hub.errors import LeftTooLate, Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from hub.gate_changes import moving
 from hub.policies import BREAKER, CLOSES_AFTER_MISCONFIGURED, GATE_CLOSED_SECONDS, LOOK_WHETHER_PAUSED_SECONDS
 from hub.settings import settings
 from hub.subject_rows import database_now
@@ -117,18 +118,19 @@ async def gate_is_fine(session: AsyncSession, provider: str) -> None:
     if gate is None:
         return
     now = await database_now(session)
-    gate.misconfigured_in_a_row = 0
-    if gate.probing:
-        gate.probes = gate.probing = False
-        gate.closed_until = gate.reason = gate.window_began_at = None
-        gate.closings, gate.wakes = 0, True
-        return
-    if gate.window_began_at is not None:
-        gate.calls += 1
-        if _is_over(gate, now):
-            gate.window_began_at = None
-    if gate.closed_until is not None and gate.closed_until <= now and not gate.probes:
-        gate.closed_until = gate.reason = None
+    with moving(session, gate):
+        gate.misconfigured_in_a_row = 0
+        if gate.probing:
+            gate.probes = gate.probing = False
+            gate.closed_until = gate.reason = gate.window_began_at = None
+            gate.closings, gate.wakes = 0, True
+            return
+        if gate.window_began_at is not None:
+            gate.calls += 1
+            if _is_over(gate, now):
+                gate.window_began_at = None
+        if gate.closed_until is not None and gate.closed_until <= now and not gate.probes:
+            gate.closed_until = gate.reason = None
 
 
 async def gate_learns(session: AsyncSession, provider: str, error: ProviderError | None) -> None:
@@ -138,24 +140,24 @@ async def gate_learns(session: AsyncSession, provider: str, error: ProviderError
     The third misconfigured answer in a row closes the gate, and so does a provider that asks for patience, and a share of failures that is
     too high. A business refusal is none, and neither is a call that we did not send in time.
     """
-    match error:
-        case Misconfigured():
-            gate = await _locked(session, provider)
-            gate.misconfigured_in_a_row += 1
-            if gate.probing or gate.misconfigured_in_a_row >= CLOSES_AFTER_MISCONFIGURED:
-                await _close(session, gate, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}")
-        case RateLimited() if error.retry_after_seconds:
-            await _be_patient(session, await _locked(session, provider), error.retry_after_seconds)
-        case RateLimited() | LeftTooLate():
-            pass
-        case OutcomeUnknown() | NotSent():
-            await _count_failure(session, await _locked(session, provider))
-        case _:
-            pass
-
-
-async def _count_failure(session: AsyncSession, gate: ProviderGateRow) -> None:
+    says_something = isinstance(error, Misconfigured | NotSent | OutcomeUnknown) and not isinstance(error, LeftTooLate)
+    if not says_something or (isinstance(error, RateLimited) and error.retry_after_seconds is None):
+        return
+    gate = await locked_gate(session, provider)
     now = await database_now(session)
+    with moving(session, gate):
+        match error:
+            case Misconfigured():
+                gate.misconfigured_in_a_row += 1
+                if gate.probing or gate.misconfigured_in_a_row >= CLOSES_AFTER_MISCONFIGURED:
+                    _close(gate, now, GATE_CLOSED_SECONDS * settings().time_scale, f"misconfigured: {error.reason}")
+            case RateLimited():
+                _be_patient(gate, now, error.retry_after_seconds or 0)
+            case _:
+                _count_failure(gate, now)
+
+
+def _count_failure(gate: ProviderGateRow, now: datetime) -> None:
     if not gate.breaks or (gate.probes and not gate.probing):
         return  # the latter is a call that was under way when the gate closed
     if gate.window_began_at is None or _is_over(gate, now):
@@ -165,23 +167,23 @@ async def _count_failure(session: AsyncSession, gate: ProviderGateRow) -> None:
     if gate.probing or (gate.calls >= BREAKER.least_calls and gate.failures >= BREAKER.share * gate.calls):
         seconds = min(BREAKER.closed_seconds * 2**gate.closings, BREAKER.longest_seconds) * settings().time_scale
         gate.closings += 1
-        await _close(session, gate, seconds, f"{gate.failures} of {gate.calls} calls failed")
+        _close(gate, now, seconds, f"{gate.failures} of {gate.calls} calls failed")
 
 
 def _is_over(gate: ProviderGateRow, now: datetime) -> bool:
     return gate.window_began_at is None or now - gate.window_began_at > timedelta(seconds=BREAKER.window_seconds)
 
 
-async def _close(session: AsyncSession, gate: ProviderGateRow, seconds: float, reason: str) -> None:
-    until = await database_now(session) + timedelta(seconds=seconds)
+def _close(gate: ProviderGateRow, now: datetime, seconds: float, reason: str) -> None:
+    until = now + timedelta(seconds=seconds)
     if gate.probing or gate.closed_until is None or gate.closed_until < until:
         gate.closed_until, gate.reason = until, reason
     gate.probes, gate.probing, gate.window_began_at = True, False, None
 
 
-async def _be_patient(session: AsyncSession, gate: ProviderGateRow, seconds: float) -> None:
+def _be_patient(gate: ProviderGateRow, now: datetime, seconds: float) -> None:
     """Close the gate for as long as the provider wishes; one that ends with a probe still does. A moment's wish is no reason to name."""
-    until = await database_now(session) + timedelta(seconds=seconds)
+    until = now + timedelta(seconds=seconds)
     if gate.probing or gate.closed_until is None or gate.closed_until < until:
         gate.closed_until = until
         if seconds > settings().wait_in_place_seconds:
@@ -189,7 +191,7 @@ async def _be_patient(session: AsyncSession, gate: ProviderGateRow, seconds: flo
     gate.probing = False
 
 
-async def _locked(session: AsyncSession, provider: str) -> ProviderGateRow:
+async def locked_gate(session: AsyncSession, provider: str) -> ProviderGateRow:
     """Lock the provider's row, which is made when it is first needed; two that need it at once make one."""
     await session.exec(insert(ProviderGateRow).values(provider=provider).on_conflict_do_nothing())
     return (await session.exec(_row_of(provider), execution_options=_FRESH)).one()

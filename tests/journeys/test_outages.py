@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from tests.journeys.hub_under_test import CONFIRMED, Hub, until
+from tests.journeys.hub_under_test import Hub, until
+from tests.proofs.outage import stripe_is_away
 
 pytestmark = pytest.mark.timeout(240)
 
 
 async def test_orders_park_while_stripe_is_down_and_each_is_confirmed_once_when_it_is_back(hub: Hub) -> None:
-    orders = [f"o-outage-{number}" for number in range(25)]
-    await hub.sandbox.fault("stripe", "create payment", "status", status=503, times=None)
-    for order_id in orders:
-        await hub.place(order_id)
-    await until(lambda: closings(hub, at_least=1), seconds=60, what=lambda: "the gate to close")
-    await until(lambda: all_wait(hub), seconds=60, what=lambda: "all orders to park")
+    began = datetime.now(UTC)
+    seen = await stripe_is_away(hub, [f"o-unpaid-{number}" for number in range(15)])
 
-    asked, probed = await requests(hub), await closed_so_often(hub)
-    await until(lambda: closings(hub, at_least=probed + 1), seconds=90, what=lambda: "another probe")
-
-    assert await requests(hub) - asked <= await closed_so_often(hub) - probed + 1, "nobody but a probe asks"
-    await hub.sandbox.clear_faults()
-    for order_id in orders:
-        await hub.until_status(order_id, "confirmed", seconds=120)
-    assert {order_id: await hub.seen(order_id) for order_id in orders} == dict.fromkeys(orders, CONFIRMED)
-    assert await closed_so_often(hub) == 0, "the gate is open, and begins anew"
+    assert seen.troubles == []
+    await gate_events(hub, "stripe", began, [("hub.gate.closed", "calls failed"), ("hub.gate.opened", "calls failed")])
 
 
-async def closings(hub: Hub, *, at_least: int) -> bool:
-    return await closed_so_often(hub) >= at_least
+async def test_prefect_hears_a_persons_word_about_a_gate(hub: Hub) -> None:
+    began = datetime.now(UTC)
+    await hub.command("hub", "providers", "pause", "twilio", "--because", "their maintenance")
+    await hub.command("hub", "providers", "resume", "twilio")
+
+    await gate_events(hub, "twilio", began, [(f"hub.gate.{state}", "paused: their maintenance") for state in ("closed", "opened")])
 
 
-async def closed_so_often(hub: Hub) -> int:
-    async with hub.database() as database:
-        return await database.fetchval("SELECT closings FROM provider_gates WHERE provider = 'stripe'") or 0
+async def gate_events(hub: Hub, provider: str, since: datetime, expected: list[tuple[str, str]]) -> None:
+    """Wait until Prefect has the events of the provider's gate, and no others: their names, and what their reasons end with."""
+    body = {
+        "filter": {
+            "occurred": {"since": since.isoformat()},
+            "event": {"prefix": ["hub.gate."]},
+            "any_resource": {"id": [f"hub.provider.{provider}"]},
+            "order": "ASC",
+        }
+    }
+    found: list[tuple[str, str]] = []
 
+    async def there() -> bool:
+        events = (await hub.prefect.post("/events/filter", json=body)).raise_for_status().json()["events"]
+        found[:] = [(event["event"], event["payload"]["reason"]) for event in events]
+        return len(found) >= len(expected)
 
-async def all_wait(hub: Hub) -> bool:
-    async with hub.database() as database:
-        return bool(
-            await database.fetchval(
-                "SELECT bool_and(lease_owner IS NULL AND message LIKE 'waits: stripe is closed%') FROM orders WHERE id LIKE 'o-outage-%'"
-            )
-        )
-
-
-async def requests(hub: Hub) -> int:
-    return len(await hub.sandbox.requests("stripe", "create payment"))
+    await until(there, seconds=30, what=lambda: f"{expected}, but {found}")
+    assert [name for name, _ in found] == [name for name, _ in expected]
+    assert all(reason.endswith(end) for (_, reason), (_, end) in zip(found, expected, strict=True)), found
