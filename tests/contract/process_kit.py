@@ -1,21 +1,25 @@
-"""The process of an order without Prefect: its own body, straight to the ledger, with real accounts at the sandbox."""
+"""The processes of orders and sign-ups without Prefect: their own bodies, straight to the ledger, with real accounts at the sandbox."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 from uuid import uuid4
 
 from blocks.accounts import _memory_of
-from flows.process_order import go_on
+from flows import process_order, register_user
 from hub.claims import current, leased
 from hub.database import transaction
 from hub.effects import Stopped
+from hub.kinds import KINDS
 from hub.orders import Order
 from hub.tables import OrderRow
 from tasks.bulk import in_bulk
 from tests.contract.ledger_kit import Shop
+
+GO_ON: dict[str, Callable[[Any], Awaitable[None]]] = {"order": process_order.go_on, "signup": register_user.go_on}
 
 
 @contextmanager
@@ -30,22 +34,31 @@ def accounts_of(shop: Shop) -> Iterator[None]:
         memory.account, memory.loaded_at = None, 0.0
 
 
-async def goes_on(order_id: str) -> None:
-    """A run of the order, from the claim to the letting go; it may park, or lose its lease."""
+async def goes_on(subject_id: str, kind: str = "order") -> None:
+    """A run of the subject, from the claim to the letting go; it may park, or lose its lease."""
     with in_bulk(), suppress(Stopped):
-        async with leased(order_id, f"run-{uuid4().hex[:8]}") as lease:
-            await go_on(lease.subject)
+        async with leased(subject_id, f"run-{uuid4().hex[:8]}", kind) as lease:
+            await GO_ON[kind](lease.subject)
 
 
 async def rests(order_id: str, *, runs: int = 5) -> OrderRow:
     """Run the order until nothing of it is due, and return it."""
+    row: OrderRow = await subject_rests(order_id, "order", runs=runs)
+    return row
+
+
+async def subject_rests(subject_id: str, kind: str, *, runs: int = 5) -> Any:
+    """Run the order or the sign-up until nothing of it is due, and return its row."""
     for _ in range(runs):
-        await goes_on(order_id)
-        async with transaction() as session:
-            row = await session.get_one(OrderRow, order_id)
-        if row.resume_at is None:
+        await goes_on(subject_id, kind)
+        if (row := await row_of_subject(subject_id, kind)).resume_at is None:
             return row
-    raise AssertionError(f"{order_id} is still due after {runs} runs: {row.status}, {row.message}")
+    raise AssertionError(f"{subject_id} is still due after {runs} runs: {row.status}, {row.message}")
+
+
+async def row_of_subject(subject_id: str, kind: str) -> Any:
+    async with transaction() as session:
+        return await session.get_one(KINDS[kind].row, subject_id)
 
 
 async def snapshot_of(order_id: str) -> Order:

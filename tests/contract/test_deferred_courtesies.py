@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
+from hub.claims import current
 from hub.database import transaction
+from hub.enrolling import enrol
 from hub.facets import Status
+from hub.facts import PaymentSettled, ProfileCreated
 from hub.intake import raise_attempt
 from hub.notification_types import TYPES, Channel
 from hub.refunds import RefundTerms, ask_refund
+from hub.signups import SignupRequest
+from hub.subject_rows import locked, record
 from hub.tables import AttemptRow, EffectRow
 from tests.contract.ledger_kit import Shop, effect_of, mail_effect, placed, row_of, sql
-from tests.contract.notice_kit import carrier_told, handled, mail_told, payment_told
-from tests.contract.process_kit import accounts_of, goes_on, rests, snapshot_of
+from tests.contract.notice_kit import carrier_told, handled, mail_told, payment_told, told
+from tests.contract.process_kit import accounts_of, goes_on, rests, row_of_subject, snapshot_of, subject_rests
+from tests.unit.bad_signups import a_signup_with
 
 PHONE = {"customer": {"email": "ada@example.com", "name": "Ada", "phone": "+14155550123"}}
 SENDS = {Channel.MAIL: ("sendgrid", "send mail"), Channel.SMS: ("twilio", "send text"), Channel.SLACK: ("slack", "post message")}
 COLON = {Channel.MAIL: ":", Channel.SMS: "%3A", Channel.SLACK: ":"}  # as it stands before the step in a call's parameters
+PAID = PaymentSettled(attempt=1, payment_id="pi_1", charge_id="ch_1", amount=2999, currency="usd")
 Happening = Callable[[], Awaitable[str]]
 
 
@@ -94,44 +102,75 @@ async def bounced_with_a_phone() -> str:
     return await bounced(**PHONE)
 
 
-HAPPENINGS: dict[str, Happening] = {
-    "order_confirmation": placed,
-    "team_confirmation": placed,
-    "shipped": in_transit,
-    "delivered": delivered,
-    "refund": refunded,
-    "money_back": refunded_in_part,
-    "team_alert": declined,
-    "late_money": paid_late,
-    "attention": undeliverable,
-    "order_confirmation_text": bounced_with_a_phone,
-    "order_confirmation_untold": bounced,
+async def enrolled(**changes: object) -> str:
+    """A sign-up whose profile was made and whose payment was taken; nobody has been greeted yet."""
+    signup_id = f"s-{uuid4().hex[:8]}"
+    about = {"email": f"{signup_id}@example.com", "phoneNumber": "+14155550123", "preferences": {"sms_notifications": True}, **changes}
+    await enrol(signup_id, SignupRequest.model_validate(a_signup_with(about)))
+    async with transaction() as session:
+        row, _ = await locked(session, signup_id, "signup")
+        for fact in (ProfileCreated(profile_id="usr_1"), PAID):
+            await record(session, row, fact, source="run")
+    return signup_id
+
+
+async def greeting_bounced(**changes: object) -> str:
+    signup_id = await enrolled(**changes)
+    assert (await subject_rests(signup_id, "signup")).status == "COMPLETE"
+    signup = await current(signup_id, kind="signup")
+    sent = await sending(signup_id, "welcome-mail")
+    event = {"event": "bounce", "type": "bounce", "status": "5.1.1", "email": "ada@example.com", "timestamp": 1}
+    about = {"sg_message_id": f"{sent.reference}.recvd-1-2-3", "effect": f"{signup.hub_id}:{sent.key}"}
+    await handled(told("sendgrid", "bounce", event | about))
+    return signup_id
+
+
+async def greeting_bounced_without_texts() -> str:
+    return await greeting_bounced(preferences={"sms_notifications": False})
+
+
+HAPPENINGS: dict[str, tuple[str, Happening]] = {
+    "order_confirmation": ("order", placed),
+    "team_confirmation": ("order", placed),
+    "shipped": ("order", in_transit),
+    "delivered": ("order", delivered),
+    "refund": ("order", refunded),
+    "money_back": ("order", refunded_in_part),
+    "team_alert": ("order", declined),
+    "late_money": ("order", paid_late),
+    "attention": ("order", undeliverable),
+    "order_confirmation_text": ("order", bounced_with_a_phone),
+    "order_confirmation_untold": ("order", bounced),
+    "welcome": ("signup", enrolled),
+    "payment_confirmation": ("signup", enrolled),
+    "verification": ("signup", enrolled),
+    "welcome_text": ("signup", greeting_bounced),
+    "welcome_untold": ("signup", greeting_bounced_without_texts),
 }
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
 async def test_a_message_that_cannot_be_sent_now_is_sent_later_once(shop: Shop, name: str) -> None:
-    what = TYPES[name]
+    what, (kind, happening) = TYPES[name], HAPPENINGS[name]
     provider, operation = SENDS[what.channel]
-    await shop.sandbox.fault(
-        provider, operation, "status", status=429, times=None, match={"containing": f"{COLON[what.channel]}{what.step}"}
-    )
-    order_id = await HAPPENINGS[name]()
+    match = {"containing": f"{COLON[what.channel]}{what.step}"}
+    await shop.sandbox.fault(provider, operation, "status", status=429, times=None, match=match)
+    subject_id = await happening()
     for _ in range(2):
-        await goes_on(order_id)
-        assert (await row_of(order_id)).resume_at is not None, "it is made up for"
-        assert (await sending(order_id, what.step)).state == "intended"
+        await goes_on(subject_id, kind)
+        assert (await row_of_subject(subject_id, kind)).resume_at is not None, "it is made up for"
+        assert (await sending(subject_id, what.step)).state == "intended"
     await shop.sandbox.clear_faults()
 
-    await rests(order_id)
+    await subject_rests(subject_id, kind)
 
-    effect = await sending(order_id, what.step)
+    effect = await sending(subject_id, what.step)
     async with transaction() as session:
         calls = select(col(AttemptRow.outcome)).where(col(AttemptRow.effect_key) == effect.key).order_by(col(AttemptRow.id))
         assert list(await session.exec(calls)) == ["rate_limited", "rate_limited", "done"]
 
 
-async def sending(order_id: str, step: str) -> EffectRow:
+async def sending(subject_id: str, step: str) -> EffectRow:
     async with transaction() as session:
-        mine = (col(EffectRow.subject_id) == order_id, col(EffectRow.step).op("~")(rf"^{step}(\.[^.]+)?$"))
+        mine = (col(EffectRow.subject_id) == subject_id, col(EffectRow.step).op("~")(rf"^{step}(\.[^.]+)?$"))
         return (await session.exec(select(EffectRow).where(*mine))).one()
