@@ -98,3 +98,16 @@ async def mark_crashed(run_id: str, why: str) -> bool:
             return False
         await client.set_flow_run_state(run.id, Crashed(message=why), force=True)
         return True
+
+
+async def resume_waiting(run_id: str, answer: dict[str, Any]) -> bool:
+    """Let a run that waits for a person's answer go on with this one; False when it does not wait yet, and may still come to that."""
+    async with get_client() as client:
+        try:
+            run = await client.read_flow_run(UUID(run_id))
+        except ObjectNotFound:
+            return True
+        if run.state is not None and run.state.is_paused():
+            await client.resume_flow_run(run.id, run_input=answer)
+            return True
+        return run.state is not None and run.state.is_final()

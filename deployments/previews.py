@@ -10,6 +10,7 @@ from deployments.examples import EXAMPLE_ORDER, EXAMPLE_RELEASE, EXAMPLE_SIGNUP
 from hub.bulletins import Bulletin
 from hub.composing import compose
 from hub.facets import Facets
+from hub.facts import RefundAsked
 from hub.messages import Mail
 from hub.money import Money
 from hub.notification_types import NotificationType
@@ -27,6 +28,9 @@ WORDS: dict[str, Any] = {
     "tracking_number": TRACKING_NUMBER,
     "went_wrong": "the card was declined",
     "attempt": 1,
+    "refund": RefundAsked(refund_id="r-1", amount=1250, currency="usd", asked=1250, reason="a scratch", by="shop"),
+    "until": "2026-11-25 09:00 UTC",
+    "why": "rejected by slack:U012AB3CD",
     "refused": False,
     "amount": Money(amount=1250, currency="usd"),
     "reason": "a dispute",

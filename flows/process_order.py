@@ -29,7 +29,15 @@ from tasks.payments import (
 )
 from tasks.shipping import buy_label, quote_parcel, void_labels
 from tasks.stock import release_stock, reserve_stock
-from tasks.team import alert_team, call_attention, tell_of_late_money, tell_team, tell_what_reached_nobody
+from tasks.team import (
+    alert_team,
+    ask_for_approval,
+    call_attention,
+    tell_of_declined_refund,
+    tell_of_late_money,
+    tell_team,
+    tell_what_reached_nobody,
+)
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
 
@@ -90,6 +98,10 @@ async def pay_debts(order: Order) -> bool:
                     return False
             case "money-back-mail":
                 await courtesies(mail=mail_money_back(order, owed))
+            case "approval-asked":
+                await courtesies(team=ask_for_approval(order, owed))
+            case "approval-declined":
+                await courtesies(team=tell_of_declined_refund(order, owed))
             case "late-refund":
                 await refund_late_money(order, owed)
             case "late-money":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from tasks.approvals import see_to_approvals
 from tasks.deliveries import ask_for_missed_deliveries
 from tasks.inbox import drain_inbox, forget_old_content
 from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_what_is_due
@@ -15,14 +16,15 @@ async def sweep() -> Swept:
     Find whatever was lost and start it again. Safe at any time, also twice at once.
 
     Runs that died are cleared away, webhooks that did not get through are asked for, notices whose nudge was lost are handled, attention is
-    called for where nothing else helps, payments that nobody finishes are called off, what is due is started, and what is in old notices is
-    forgotten.
+    called for where nothing else helps, payments that nobody finishes are called off, approvals that nobody gives expire, what is due is
+    started, and what is in old notices is forgotten.
     """
     crashed = await clear_dead_runs()
     asked_for = await ask_for_missed_deliveries()
     drained = await drain_inbox()
     attention = await call_for_attention()
     expired = await expire_unfinished_payments()
+    await see_to_approvals()
     started = await start_what_is_due()
     return Swept(
         crashed=crashed,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from gateway.access import MAY_READ, MAY_WRITE, MayWrite
-from gateway.starting import start
+from gateway.starting import start, start_refund
 from hub.cancelling import CancelWish, cancel
 from hub.facets import Status
 from hub.incoming import PaymentMethod
@@ -88,7 +88,7 @@ async def post_cancel(order_id: OrderId, by: MayWrite, later: BackgroundTasks, w
 async def post_refund(order_id: OrderId, wanted: RefundRequest, by: MayWrite, later: BackgroundTasks) -> RefundView:
     """Give all or part of the payment back; the same refund id again gives the same answer."""
     await ask_refund(order_id, wanted.refund_id, wanted, by=by)
-    later.add_task(start, "order", order_id)
+    later.add_task(start_refund, order_id, wanted.refund_id)
     return await view_refund(order_id, wanted.refund_id)
 
 

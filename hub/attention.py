@@ -1,4 +1,4 @@
-"""What a person has to look at, whatever it is: subjects that need attention, and notices that nobody could apply."""
+"""What a person has to look at, whatever it is: subjects that need attention, notices that nobody could apply, approvals that wait."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from hub.approvals import ApprovalRow, ApprovalState
 from hub.database import transaction
 from hub.inbox_tables import NoticeRow
 from hub.kinds import KINDS
+from hub.money import Money
 from hub.notices import NoticeState
 from hub.values import Frozen
 
@@ -29,7 +31,8 @@ class Attention(Frozen):
 async def attention_list(limit: int = 100) -> list[Attention]:
     """Return what needs attention, longest waiting first."""
     async with transaction() as session:
-        found = [one for kind in KINDS for one in await _subjects(session, kind, limit)] + await _notices(session, limit)
+        found = [one for kind in KINDS for one in await _subjects(session, kind, limit)]
+        found += await _notices(session, limit) + await _approvals(session, limit)
     return sorted(found, key=lambda one: one.since)[:limit]
 
 
@@ -54,3 +57,20 @@ async def _notices(session: AsyncSession, limit: int) -> list[Attention]:
         )
         for one in rows
     ]
+
+
+async def _approvals(session: AsyncSession, limit: int) -> list[Attention]:
+    waiting = select(ApprovalRow).where(col(ApprovalRow.state) == ApprovalState.OPEN).order_by(col(ApprovalRow.id)).limit(limit)
+    return [
+        Attention(
+            what=f"{one.what} {one.item} of {one.subject_kind} {one.subject_id}",
+            since=one.created_at,
+            reason=f"{one.requested_by} asks for {_amount_of(one)}; expires {one.expires_at:%Y-%m-%d %H:%M} UTC",
+            then="approve or reject it in the Prefect UI: the suspended run of refund-order",
+        )
+        for one in await session.exec(waiting)
+    ]
+
+
+def _amount_of(approval: ApprovalRow) -> Money:
+    return Money(amount=approval.amount, currency=approval.currency)

@@ -36,6 +36,7 @@ from hub.payment_facts import (
     PaymentSettled,
     PaymentWaits,
     RefundAsked,
+    RefundDecided,
     RefundedInAll,
     RefundFailed,
     RefundPending,
@@ -87,6 +88,7 @@ __all__ = [
     "RateRefused",
     "Recorded",
     "RefundAsked",
+    "RefundDecided",
     "RefundFailed",
     "RefundPending",
     "RefundSettled",
@@ -196,6 +198,7 @@ Fact = Annotated[
         | PaymentFailed
         | PaymentCanceled
         | RefundAsked
+        | RefundDecided
         | RefundPending
         | RefundSettled
         | RefundFailed

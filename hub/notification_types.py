@@ -202,6 +202,8 @@ BULLETIN = NotificationType(
 TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
 TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
+APPROVAL_ASKED = _to_team("approval_asked", ("order",), "approval-asked", DAY)
+APPROVAL_DECLINED = _to_team("approval_declined", ("order",), "approval-declined", DAY)
 ATTENTION = _to_team("attention", ("order", "signup", "release"), "attention", DAY)
 RELEASE_SILENT = _to_team("release_silent", ("release",), "release-silent", HOUR)
 RELEASE = NotificationType("release", ("release",), "message", Channel.SLACK, "texts/release", HOUR)
@@ -216,6 +218,8 @@ TYPES: dict[str, NotificationType] = {
         TEAM_CONFIRMATION,
         TEAM_ALERT,
         LATE_MONEY,
+        APPROVAL_ASKED,
+        APPROVAL_DECLINED,
         ATTENTION,
         RELEASE,
         RELEASE_SILENT,

@@ -10,6 +10,8 @@ from hub.facts import Fact, LabelBought, LabelVoided, PaymentCanceled, VoidRefus
 from hub.messages import Mail, TeamMessage, TextRequest
 from hub.notification_steps import notification_step
 from hub.notification_types import (
+    APPROVAL_ASKED,
+    APPROVAL_DECLINED,
     ATTENTION,
     CONFIRMATION_TEXT,
     CONFIRMATION_UNTOLD,
@@ -137,6 +139,8 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
         notification_step(TEAM_ALERT, "tell the team", _has_failed),
         notification_step(LATE_MONEY, "tell the team", _always, owed_request=TeamMessage),
+        notification_step(APPROVAL_ASKED, "tell the team", _always, owed_request=TeamMessage),
+        notification_step(APPROVAL_DECLINED, "tell the team", _always, owed_request=TeamMessage),
         notification_step(ATTENTION, "tell the team", _always),
     )
 }

@@ -151,3 +151,14 @@ class RefundAsked(Frozen):
     asked: int | None
     reason: str
     by: str
+
+
+class RefundDecided(Frozen):
+    """A refund that had to be approved was, or was not; ``by`` is who said so, or whose patience was over."""
+
+    told_apart_by: ClassVar = ("refund_id",)
+
+    kind: Literal["refund decided"] = "refund decided"
+    refund_id: str
+    decision: Literal["approved", "rejected", "expired", "withdrawn"]
+    by: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 from sqlmodel import col, select
 
+from hub.approvals import needs_approval, open_approval, waiting_amount
 from hub.beginning import intend_once
 from hub.composing import compose
 from hub.database import transaction
@@ -14,7 +15,7 @@ from hub.facets import DisputeFacet, HoldFacet, ParcelFacet, PaymentFacet, rank
 from hub.facts import RefundAsked
 from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Incoming, Text
 from hub.money import Money
-from hub.notification_types import MONEY_BACK
+from hub.notification_types import APPROVAL_ASKED, APPROVAL_DECLINED, MONEY_BACK
 from hub.order_rows import facets_of
 from hub.payments import RefundRequest
 from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
@@ -24,6 +25,7 @@ from hub.undoing import REFUND, plan_undo, promised
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from hub.notification_types import NotificationType
     from hub.orders import Order
 
 RefundId = Annotated[str, StringConstraints(pattern=SUBJECT_ID), Field(description=ID_WORDS, examples=["r-1"])]
@@ -65,6 +67,8 @@ async def ask_refund(order_id: str, refund_id: str, terms: RefundTerms, *, by: s
     """
     Keep the wish and intend the refund, in one commit; the order's next run makes it. The same wish again changes nothing.
 
+    Above ``HUB_REFUND_ASKS_ABOVE`` a person has to approve first; the amount is kept back for it until then.
+
     Everything is decided under the order's lock, so that refunds which come at once never add up to more than was paid.
 
     Raises:
@@ -80,14 +84,17 @@ async def ask_refund(order_id: str, refund_id: str, terms: RefundTerms, *, by: s
             return known
         if (why := _why_not(row)) is not None:
             raise NotRefundable(order_id, why)
-        left = row.amount - await promised(session, row)
+        left = row.amount - await promised(session, row) - await waiting_amount(session, row)
         amount = terms.amount or left
         if not 1 <= amount <= left:
             paid, rest = Money(amount=row.amount, currency=row.currency), Money(amount=left, currency=row.currency)
             raise NotRefundable(order_id, f"of the {paid} that were paid, {rest} are left; the rest has gone back, or is promised")
         asked = RefundAsked(refund_id=refund_id, amount=amount, currency=row.currency, asked=terms.amount, reason=terms.reason, by=by)
         await record(session, row, asked, source="person")
-        await grant(session, row, asked)
+        if needs_approval(amount):
+            await _ask_for_approval(session, row, asked)
+        else:
+            await grant(session, row, asked)
         return asked
 
 
@@ -108,6 +115,23 @@ async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> Non
     take_up_again(row, await database_now(session))
 
 
+async def decline(session: AsyncSession, row: OrderRow, asked: RefundAsked, why: str) -> None:
+    """Let the team know that the refund of the locked order is not given; the next run tells them."""
+    await _tell_team(session, row, APPROVAL_DECLINED, asked, why=why)
+
+
+async def _ask_for_approval(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> None:
+    approval = await open_approval(session, row, asked, await database_now(session))
+    await _tell_team(session, row, APPROVAL_ASKED, asked, until=f"{approval.expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+async def _tell_team(session: AsyncSession, row: OrderRow, what: NotificationType, asked: RefundAsked, **words: str) -> None:
+    order: Order = await as_it_is(session, row)
+    message = compose(what, order, refund=asked, amount=Money(amount=asked.amount, currency=asked.currency), **words)
+    await intend_once(session, order.effect(f"{what.step}.{asked.refund_id}", message))
+    row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
+
+
 def is_handed_over(row: OrderRow) -> bool:
     """Tell whether the carrier has, or had, the parcel."""
     return rank(ParcelFacet(row.parcel)) >= rank(ParcelFacet.IN_TRANSIT)
@@ -124,6 +148,14 @@ def _why_not(row: OrderRow) -> str | None:
     if facets.hold is not HoldFacet.NONE:
         return f"it is {row.status}: its whole payment goes back"
     return None
+
+
+async def refund_asked(session: AsyncSession, order_id: str, refund_id: str) -> RefundAsked:
+    """Return what was asked for under this id. Raises ``ValueError`` when nobody has asked."""
+    asked = await asked_before(session, order_id, refund_id)
+    if asked is None:
+        raise ValueError(f"order {order_id} has no refund {refund_id}")
+    return asked
 
 
 async def asked_before(session: AsyncSession, order_id: str, refund_id: str) -> RefundAsked | None:

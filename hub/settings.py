@@ -90,6 +90,16 @@ class Settings(BaseSettings):
     payment_expires_seconds: float = Field(
         default=86_400, gt=0, description="How long a customer may take to finish a payment before it is called off; scaled."
     )
+    refund_asks_above: int = Field(default=10_000, ge=0, description="Refunds of more minor units than this need a person's approval.")
+    approval_expires_seconds: float = Field(default=259_200, gt=0, description="How long an approval waits for its answer; scaled.")
+    approvers: tuple[str, ...] = Field(
+        default=(), description='Who may decide approvals by name, as JSON: Slack users, e.g. ["slack:U012AB3CD"].'
+    )
+    form_approves_up_to: int | None = Field(
+        default=None,
+        ge=0,
+        description="Up to so many minor units a form in the Prefect UI decides, which knows no users; none: any amount.",
+    )
     release_news_seconds: float = Field(
         default=600, gt=0, description="How long whoever deploys may be silent before a release is given up; scaled."
     )

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, or_, select
 
+from hub.approvals import withdraw_all
 from hub.beginning import intend_once
 from hub.facets import HoldFacet, PaymentFacet, rank
 from hub.facts import UndoBegun
 from hub.order_rows import facets_of
 from hub.payments import RefundRequest
 from hub.steps import EffectState
-from hub.subject_rows import record
+from hub.subject_rows import database_now, record
 from hub.tables import EffectRow, OrderRow
 from hub.voiding import intend_voids
 
@@ -40,6 +41,7 @@ async def plan_undo(
     """
     if row.hold == HoldFacet.NONE:
         await record(session, row, UndoBegun(because=because, by=by), source=source)
+        await withdraw_all(session, row, await database_now(session))
         await intend_voids(session, row, order)
     known = await session.get(EffectRow, order.effect_key(REFUND))
     if known is not None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from hub.decisions import attention_call
 from hub.effects import Effect
-from hub.notification_types import ATTENTION, CONFIRMATION_UNTOLD, LATE_MONEY, TEAM_ALERT, TEAM_CONFIRMATION
+from hub.notification_types import (
+    APPROVAL_ASKED,
+    APPROVAL_DECLINED,
+    ATTENTION,
+    CONFIRMATION_UNTOLD,
+    LATE_MONEY,
+    TEAM_ALERT,
+    TEAM_CONFIRMATION,
+)
 from hub.orders import Order
 from hub.subjects import Subject
 from tasks.notifying import Sent, notifies, notify, send
@@ -25,6 +33,20 @@ async def alert_team(order: Order, what: str) -> Sent:
 @notifies(LATE_MONEY, "tell team of late money {order.id}")
 async def tell_of_late_money(order: Order, owed: Effect) -> Sent:
     """Tell the team that a payment came for an attempt that the order had left behind, and that it was given back."""
+    del order  # what makes the cache key
+    return await send(owed)
+
+
+@notifies(APPROVAL_ASKED, "ask team to approve {order.id}")
+async def ask_for_approval(order: Order, owed: Effect) -> Sent:
+    """Tell the team that a refund needs somebody's approval."""
+    del order  # what makes the cache key
+    return await send(owed)
+
+
+@notifies(APPROVAL_DECLINED, "tell team of declined refund {order.id}")
+async def tell_of_declined_refund(order: Order, owed: Effect) -> Sent:
+    """Tell the team that a refund was not approved."""
     del order  # what makes the cache key
     return await send(owed)
 

@@ -16,6 +16,8 @@ from hub.effects import step_of
 from hub.messages import Mail
 from hub.notification_steps import CARRIERS
 from hub.notification_types import (
+    APPROVAL_ASKED,
+    APPROVAL_DECLINED,
     ATTENTION,
     BULLETIN,
     CONFIRMATION_TEXT,
@@ -57,7 +59,9 @@ def test_every_notification_reads_without_a_gap_in_every_form_that_its_channel_h
 
 def test_a_mail_is_useful_for_a_day_a_text_for_two_hours_and_a_message_to_the_team_for_one_unless_only_it_tells() -> None:
     hours = {what.name: what.useful_seconds / HOUR for what in TYPES.values() if what is not BULLETIN}
-    only_it_tells = {LATE_MONEY.name, ATTENTION.name} | {name for name in hours if name.endswith("_untold")}
+    only_it_tells = {LATE_MONEY.name, ATTENTION.name, APPROVAL_ASKED.name, APPROVAL_DECLINED.name} | {
+        name for name in hours if name.endswith("_untold")
+    }
     usual = {Channel.MAIL: 24, Channel.SMS: 2, Channel.SLACK: 1}
 
     assert hours == {name: 24 if name in only_it_tells else usual[TYPES[name].channel] for name in hours}
