@@ -52,7 +52,9 @@ def promises() -> list[Promise]:
         Promise(f"Nothing is sent later than {window:g} s after that commit.", GuardedTransport),
         Promise("What came of a call is committed, also when its run is cancelled, and whoever learns it.", settle),
         Promise("A commit that has begun is not cut off by a cancellation.", unhurried),
-        Promise("One run at a time decides about an order or a sign-up; what an overtaken run decides does not count.", check_claim),
+        Promise(
+            "One run at a time decides about an order, a sign-up or a release; what an overtaken run decides does not count.", check_claim
+        ),
         Promise("A run that died is followed by another; what got nowhere goes to a person.", due_subjects),
         Promise("A provider that fails, is paused or is limited burns no attempt: whatever needs it waits.", pass_gate),
         Promise("Who sells no label is followed by the next best carrier; never before it is known that none was bought.", buy_best),

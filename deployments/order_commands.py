@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime
-from getpass import getuser
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -20,9 +19,8 @@ from deployments.gateway_client import GatewayClient, gateway_client
 from deployments.options import AsJson, Flag, Happened, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
-from deployments.telling_stories import print_json, print_view, tell
+from deployments.subject_commands import explain_subject, resolve_subject, show_subject
 from hub.money import Money
-from hub.resolving import resolve as resolve_by_hand
 
 order = App(name="order", help="One order: place, show, explain, retry, cancel, refund, resolve.")
 orders = App(name="orders", help="All orders.")
@@ -60,12 +58,7 @@ async def show(order_id: str, *, as_json: AsJson = False) -> None:
         order_id: The order.
         as_json: Print what GET /orders/{id} answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/orders/{order_id}")
-    if as_json:
-        print_json(view)
-    else:
-        print_view(view)
+    await show_subject("order", order_id, as_json=as_json)
 
 
 @order.command
@@ -77,13 +70,7 @@ async def explain(order_id: str, *, as_json: AsJson = False) -> None:
         order_id: The order.
         as_json: Print what GET /orders/{id}/timeline answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/orders/{order_id}")
-        _, story = await gateway.ask("GET", f"/orders/{order_id}/timeline")
-    if as_json:
-        print_json(story)
-    else:
-        tell(order_id, view["status"], view["message"], story)
+    await explain_subject("order", order_id, as_json=as_json)
 
 
 @order.command
@@ -153,8 +140,7 @@ async def resolve(order_id: str, step: str, *, happened: Happened, reference: st
         reference: The provider's id of what has happened, e.g. a message id or re_….
         by: Who says so; by default the user at this terminal.
     """
-    await resolve_by_hand("order", order_id, step, happened=happened, reference=reference, by=by or getuser())
-    sys.stdout.write(f"{order_id}: noted; it goes on with the next sweep\n")
+    await resolve_subject("order", order_id, step, happened=happened, reference=reference, by=by)
 
 
 @orders.command(name="list")

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime
-from getpass import getuser
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -15,8 +14,8 @@ from cyclopts import App, Parameter
 from deployments.gateway_client import GatewayClient, gateway_client
 from deployments.options import AsJson, Flag, Happened
 from deployments.problems import Problem
-from deployments.telling_stories import print_json, print_view, tell
-from hub.resolving import resolve as resolve_by_hand
+from deployments.subject_commands import explain_subject, resolve_subject, resume_subject, show_subject
+from deployments.telling_stories import print_json
 
 release = App(name="release", help="One release: start, show, explain, retry, resolve.")
 
@@ -62,12 +61,7 @@ async def show(release_id: str, *, as_json: AsJson = False) -> None:
         release_id: The release.
         as_json: Print what GET /releases/{id} answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/releases/{release_id}")
-    if as_json:
-        print_json(view)
-    else:
-        print_view(view)
+    await show_subject("release", release_id, as_json=as_json)
 
 
 @release.command
@@ -79,13 +73,7 @@ async def explain(release_id: str, *, as_json: AsJson = False) -> None:
         release_id: The release.
         as_json: Print what GET /releases/{id}/timeline answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/releases/{release_id}")
-        _, story = await gateway.ask("GET", f"/releases/{release_id}/timeline")
-    if as_json:
-        print_json(story)
-    else:
-        tell(release_id, view["status"], view["message"], story)
+    await explain_subject("release", release_id, as_json=as_json)
 
 
 @release.command
@@ -96,9 +84,7 @@ async def retry(release_id: str) -> None:
     Args:
         release_id: The release.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("POST", f"/releases/{release_id}/resume")
-    sys.stdout.write(f"{release_id}: goes on; {view['status']}\n")
+    await resume_subject("release", release_id)
 
 
 @release.command
@@ -113,8 +99,7 @@ async def resolve(release_id: str, step: str, *, happened: Happened, reference: 
         reference: The provider's id of what has happened, e.g. a message's.
         by: Who says so; by default the user at this terminal.
     """
-    await resolve_by_hand("release", release_id, step, happened=happened, reference=reference, by=by or getuser())
-    sys.stdout.write(f"{release_id}: noted; it goes on with the next sweep\n")
+    await resolve_subject("release", release_id, step, happened=happened, reference=reference, by=by)
 
 
 async def released(gateway: GatewayClient, release_id: str, *statuses: str, within_seconds: float = 120) -> dict[str, Any]:

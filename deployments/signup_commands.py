@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from getpass import getuser
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +15,8 @@ from deployments.gateway_client import GatewayClient, gateway_client
 from deployments.options import AsJson, Flag, Happened, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
-from deployments.telling_stories import print_json, print_view, tell
-from hub.resolving import resolve as resolve_by_hand
+from deployments.subject_commands import explain_subject, resolve_subject, resume_subject, show_subject
+from deployments.telling_stories import print_json
 
 signup = App(name="signup", help="One sign-up: place, show, explain, retry, resolve.")
 
@@ -55,12 +54,7 @@ async def show(signup_id: str, *, as_json: AsJson = False) -> None:
         signup_id: The sign-up.
         as_json: Print what GET /signups/{id} answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/signups/{signup_id}")
-    if as_json:
-        print_json(view)
-    else:
-        print_view(view)
+    await show_subject("signup", signup_id, as_json=as_json)
 
 
 @signup.command
@@ -72,13 +66,7 @@ async def explain(signup_id: str, *, as_json: AsJson = False) -> None:
         signup_id: The sign-up.
         as_json: Print what GET /signups/{id}/timeline answers.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("GET", f"/signups/{signup_id}")
-        _, story = await gateway.ask("GET", f"/signups/{signup_id}/timeline")
-    if as_json:
-        print_json(story)
-    else:
-        tell(signup_id, view["status"], view["message"], story)
+    await explain_subject("signup", signup_id, as_json=as_json)
 
 
 @signup.command
@@ -89,9 +77,7 @@ async def retry(signup_id: str) -> None:
     Args:
         signup_id: The sign-up.
     """
-    async with gateway_client() as gateway:
-        _, view = await gateway.ask("POST", f"/signups/{signup_id}/resume")
-    sys.stdout.write(f"{signup_id}: goes on; {view['status']}\n")
+    await resume_subject("signup", signup_id)
 
 
 @signup.command
@@ -106,8 +92,7 @@ async def resolve(signup_id: str, step: str, *, happened: Happened, reference: s
         reference: The provider's id of what has happened, e.g. a message id.
         by: Who says so; by default the user at this terminal.
     """
-    await resolve_by_hand("signup", signup_id, step, happened=happened, reference=reference, by=by or getuser())
-    sys.stdout.write(f"{signup_id}: noted; it goes on with the next sweep\n")
+    await resolve_subject("signup", signup_id, step, happened=happened, reference=reference, by=by)
 
 
 async def reported(gateway: GatewayClient, signup_id: str, *, within_seconds: float = 120) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from hub.signup_facets import LENIENT, Critical, SignupStatus, StepOutcome
 from hub.signup_rows import facets_of, write_facets
 from hub.signup_tables import SignupRow
 from hub.signups import CREDIT_CARD, SignupRequest
-from hub.subject_rows import locked, take_up_again
+from hub.subject_rows import NEW, locked, take_up_again
 from hub.tables import HubIdentity
 
 if TYPE_CHECKING:
@@ -148,10 +148,7 @@ def _columns(request: SignupRequest) -> dict[str, object]:
         "notifications": {},
         "status": SignupStatus.IN_PROGRESS,
         "message": "in progress",
-        "attempt": 1,
-        "epoch": 1,
-        "fence": 0,
-        "runs_without_progress": 0,
+        **NEW,
     }
 
 

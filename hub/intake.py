@@ -18,7 +18,7 @@ from hub.order_rows import facets_of, write_facets
 from hub.orders import OrderRequest
 from hub.progress import anew
 from hub.stock import put_back
-from hub.subject_rows import locked, record, take_up_again
+from hub.subject_rows import NEW, locked, record, take_up_again
 from hub.tables import HubIdentity, OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
@@ -104,11 +104,8 @@ async def place(order_id: str, request: OrderRequest, *, first_attempt: int = 1)
                 refunded=0,
                 status=status_of(facets),
                 message="received",
-                attempt=1,
-                epoch=1,
-                fence=0,
-                runs_without_progress=0,
                 resume_at=now,
+                **NEW,
             )
             .on_conflict_do_nothing()
             .returning(col(OrderRow.id))

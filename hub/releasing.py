@@ -16,7 +16,7 @@ from hub.release_facets import ReleaseFacets
 from hub.release_rows import facets_of, write_facets
 from hub.release_tables import ReleaseRow
 from hub.releases import ReleaseRequest
-from hub.subject_rows import locked, take_up_again
+from hub.subject_rows import NEW, locked, take_up_again
 
 
 class ReleaseDiffers(Exception):
@@ -63,11 +63,8 @@ async def keep_release(release_id: str, request: ReleaseRequest) -> Kept:
                 status=facets.status,
                 message="received",
                 changes=1,
-                attempt=1,
-                epoch=1,
-                fence=0,
-                runs_without_progress=0,
                 resume_at=func.clock_timestamp(),
+                **NEW,
             )
             .on_conflict_do_nothing()
             .returning(col(ReleaseRow.id))

@@ -17,6 +17,8 @@ from hub.tables import HubIdentity, SubjectColumns, metadata
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+NEW: dict[str, Any] = {"attempt": 1, "epoch": 1, "fence": 0, "runs_without_progress": 0}
+"""How the row of a subject begins, whatever its kind."""
 NEWS = ("webhook", "person", "late run")
 _FACT = insert(metadata.tables["facts"]).on_conflict_do_nothing().returning(metadata.tables["facts"].c.at)
 

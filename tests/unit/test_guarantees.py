@@ -25,6 +25,8 @@ def test_money_and_labels_are_never_doubled_and_a_mail_rather_goes_missing() -> 
     assert (ways["order", "payment"], ways["order", "refund"], ways["signup", "payment"]) == (WhenLost.SAME_KEY,) * 3
     looked_for = (("order", "label"), ("order", "void"), ("order", "team"), ("signup", "profile"))
     assert {ways[step] for step in looked_for} == {WhenLost.LOOKED_FOR}
+    assert (ways["release", "deployment"], ways["release", "mark"]) == (WhenLost.LOOKED_FOR,) * 2
+    assert ways["release", "update"] is WhenLost.REPEATED
     assert (ways["order", "mail"], ways["signup", "welcome-mail"]) == (WhenLost.LEFT_ALONE,) * 2
 
 
