@@ -28,23 +28,15 @@ CREATE FUNCTION bucket_of_seconds(seconds numeric) RETURNS double precision LANG
     )
 $$
 """
-# Only who holds the lock folds, so two folds never wait for each other in a ring; who settles never waits for it.
+# One folds at a time, so two folds never wait for each other in a ring; who finds somebody at it leaves it to the next thousandth.
 FOLD = """
-CREATE FUNCTION fold_tallies() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(7205502);
-    WITH taken AS (DELETE FROM tally_entries RETURNING name, labels, le, value)
-    INSERT INTO tallies AS kept (name, labels, le, count, total)
-    SELECT name, labels, le, count(*), sum(value) FROM taken GROUP BY name, labels, le
-    ON CONFLICT (name, labels, le) DO UPDATE SET count = kept.count + excluded.count, total = kept.total + excluded.total;
-END
-$$
-"""
-FOLD_WHEN_MANY = """
-CREATE FUNCTION fold_when_many() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION fold_tallies() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_try_advisory_xact_lock(7205502) THEN
-        PERFORM fold_tallies();
+        WITH taken AS (DELETE FROM tally_entries RETURNING name, labels, le, value)
+        INSERT INTO tallies AS kept (name, labels, le, count, total)
+        SELECT name, labels, le, count(*), sum(value) FROM taken GROUP BY name, labels, le
+        ON CONFLICT (name, labels, le) DO UPDATE SET count = kept.count + excluded.count, total = kept.total + excluded.total;
     END IF;
     RETURN NULL;
 END
@@ -55,7 +47,7 @@ ATTEMPT = """
 CREATE FUNCTION tally_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     effect record;
-    seconds numeric := extract(epoch FROM NEW.ended_at - NEW.started_at);
+    seconds numeric := extract(epoch FROM coalesce(NEW.ended_at, clock_timestamp()) - NEW.started_at);
 BEGIN
     SELECT provider, action INTO effect FROM effects WHERE key = NEW.effect_key;
     INSERT INTO tally_entries (name, labels, value, le)
@@ -103,7 +95,7 @@ ENDED = "NEW.state IN ('handled', 'not_for_us', 'quarantined', 'failed')"
 TRIGGERS = (
     (
         "CREATE TRIGGER entries_are_folded AFTER INSERT ON tally_entries FOR EACH ROW WHEN (NEW.id % 1000 = 0) "
-        "EXECUTE FUNCTION fold_when_many()"
+        "EXECUTE FUNCTION fold_tallies()"
     ),
     (
         "CREATE TRIGGER attempts_are_tallied AFTER INSERT ON attempts FOR EACH ROW WHEN (NEW.outcome IS NOT NULL) "
@@ -174,7 +166,7 @@ def upgrade() -> None:
     )
     op.create_index("effects_open", "effects", ["provider"], postgresql_where=OPEN)
     op.create_index("notices_stuck", "notices", ["id"], postgresql_where=STUCK)
-    for statement in (BUCKET, FOLD, FOLD_WHEN_MANY, ATTEMPT, NOTICE, SUBJECT, AUDIT, *TRIGGERS, *HISTORY):
+    for statement in (BUCKET, FOLD, ATTEMPT, NOTICE, SUBJECT, AUDIT, *TRIGGERS, *HISTORY):
         op.execute(statement)
     for kind, table in KINDS:
         op.create_index(f"{table}_attention", table, ["progressed_at"], postgresql_where=ATTENTION)
@@ -185,4 +177,3 @@ def upgrade() -> None:
             f"CREATE TRIGGER moves_are_tallied AFTER UPDATE OF status ON {table} FOR EACH ROW WHEN (NEW.status <> OLD.status) "
             f"EXECUTE FUNCTION tally_subject('{kind}')"
         )
-    op.execute("SELECT fold_tallies()")
