@@ -17,10 +17,12 @@ from hub.policies import EXTERNAL, NOTIFICATION
 from hub.release_decisions import hear
 from hub.releases import Release
 from tasks.accounts import account_for
+from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 from tasks.notifying import Sent, notifies, notify
 
 
+@straight
 @task(
     name="deployment",
     task_run_name="create deployment {release.id}",
@@ -37,6 +39,7 @@ async def create_deployment(release: Release) -> Deployment:
     return await once(effect, terms=github.terms, call=github.create_deployment, find=github.find_deployment)
 
 
+@straight
 @task(
     name="look",
     task_run_name="look at deployment {release.id}",
@@ -53,6 +56,7 @@ async def look_at_deployment(release: Release) -> None:
     await hear(release, await github.statuses_of(release.request.repository, release.deployment_id or 0))
 
 
+@straight
 @task(
     name="mark",
     task_run_name="mark deployment {release.id}",
@@ -75,6 +79,7 @@ async def post_release(release: Release) -> Sent:
     return await notify(release, RELEASE)
 
 
+@straight
 @task(
     name="update",
     task_run_name="update message of release {release.id}",

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import col, select
 
+from blocks.github_account import GitHubAccount
 from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
@@ -59,6 +60,7 @@ class Shop:
         self.shippo = ShippoAccount(api_key="shippo_test_rehearsal_ledger", base_url=f"{sandbox.url}/shippo", **limits)
         self.slack = SlackAccount(api_key=SLACK_KEY, base_url=f"{sandbox.url}/slack/api", **limits)
         self.twilio = twilio_account(sandbox.url, timeout_seconds=TIMEOUT_SECONDS)
+        self.github = GitHubAccount(api_key="github_pat_rehearsal_ledger", base_url=f"{sandbox.url}/github", **limits)
         self.sendgrid = SendGridAccount(
             api_key="SG.rehearsal.ledger", base_url=f"{sandbox.url}/sendgrid", from_email="orders@example.com", **limits
         )

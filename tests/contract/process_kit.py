@@ -1,4 +1,4 @@
-"""The processes of orders and sign-ups without Prefect: their own bodies, straight to the ledger, with real accounts at the sandbox."""
+"""The processes without Prefect: their own bodies, straight to the ledger, with real accounts at the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from blocks.accounts import _memory_of
-from flows import process_order, register_user
+from flows import process_order, register_user, release_service
 from hub.claims import current, leased
 from hub.database import transaction
 from hub.effects import Stopped
@@ -19,13 +19,17 @@ from hub.tables import OrderRow
 from tasks.bulk import in_bulk
 from tests.contract.ledger_kit import Shop
 
-GO_ON: dict[str, Callable[[Any], Awaitable[None]]] = {"order": process_order.go_on, "signup": register_user.go_on}
+GO_ON: dict[str, Callable[[Any], Awaitable[None]]] = {
+    "order": process_order.go_on,
+    "signup": register_user.go_on,
+    "release": release_service.go_on,
+}
 
 
 @contextmanager
 def accounts_of(shop: Shop) -> Iterator[None]:
     """The shop's accounts are those that were read from Prefect a moment ago."""
-    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio)
+    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio, shop.github)
     memories = [_memory_of(type(account)) for account in accounts]
     for memory, account in zip(memories, accounts, strict=True):
         memory.account, memory.loaded_at = account, math.inf
@@ -48,7 +52,7 @@ async def rests(order_id: str, *, runs: int = 5) -> OrderRow:
 
 
 async def subject_rests(subject_id: str, kind: str, *, runs: int = 5) -> Any:
-    """Run the order or the sign-up until nothing of it is due, and return its row."""
+    """Run the subject until nothing of it is due, and return its row."""
     for _ in range(runs):
         await goes_on(subject_id, kind)
         if (row := await row_of_subject(subject_id, kind)).resume_at is None:

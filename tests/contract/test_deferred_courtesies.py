@@ -23,6 +23,7 @@ from hub.tables import AttemptRow, EffectRow
 from tests.contract.ledger_kit import Shop, effect_of, mail_effect, placed, row_of, sql
 from tests.contract.notice_kit import carrier_told, handled, mail_told, payment_told, told
 from tests.contract.process_kit import accounts_of, goes_on, rests, row_of_subject, snapshot_of, subject_rests
+from tests.contract.release_kit import a_release, silence
 from tests.unit.bad_signups import a_signup_with
 
 PHONE = {"customer": {"email": "ada@example.com", "name": "Ada", "phone": "+14155550123"}}
@@ -129,6 +130,17 @@ async def greeting_bounced_without_texts() -> str:
     return await greeting_bounced(preferences={"sms_notifications": False})
 
 
+async def refused_release() -> str:
+    return await a_release(ref="conflicting")
+
+
+async def silent_release() -> str:
+    release_id = await a_release()
+    await goes_on(release_id, "release")
+    await silence(release_id, 601)
+    return release_id
+
+
 HAPPENINGS: dict[str, tuple[str, Happening]] = {
     "order_confirmation": ("order", placed),
     "team_confirmation": ("order", placed),
@@ -146,6 +158,8 @@ HAPPENINGS: dict[str, tuple[str, Happening]] = {
     "verification": ("signup", enrolled),
     "welcome_text": ("signup", greeting_bounced),
     "welcome_untold": ("signup", greeting_bounced_without_texts),
+    "release": ("release", refused_release),
+    "release_silent": ("release", silent_release),
 }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from sqlmodel import col, select
 
 from blocks.github_account import GitHubAccount
 from hub.beginning import intend_once
@@ -27,6 +28,7 @@ from hub.subject_rows import database_now
 from hub.tables import EffectRow
 from tests.contract.ledger_kit import SETTLED_SECONDS, Shop, ends_with, outcomes_of, sql, time_passes
 from tests.contract.notice_kit import handled, notice_of
+from tests.contract.process_kit import accounts_of, goes_on, subject_rests
 from tests.contract.release_kit import a_release, a_request, deploy, given_up, mark, row_of, run, silence, status_told, until_deployed
 
 HOOK = Hook(repository="example/shop", hook_id=100_000_001)
@@ -34,8 +36,7 @@ HOOK = Hook(repository="example/shop", hook_id=100_000_001)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def github(shop: Shop) -> GitHubAccount:
-    limits = {"timeout_seconds": shop.slack.timeout_seconds, "late_seconds": shop.slack.late_seconds}
-    return GitHubAccount(api_key="github_pat_rehearsal_ledger", base_url=f"{shop.sandbox.url}/github", **limits)
+    return shop.github
 
 
 async def snapshot(release_id: str) -> Release:
@@ -268,6 +269,36 @@ async def test_a_hook_is_looked_at_now_and_then_and_only_for_what_is_new_and_not
     await end_look(HOOK, now)
     await sql("UPDATE hook_looks SET looked_at = looked_at - make_interval(secs => :seconds)", seconds=LOOK_EVERY_SECONDS + 1)
     assert await begin_look(HOOK) == now - timedelta(seconds=60)
+
+
+async def test_a_refused_release_from_its_beginning_to_its_end_is_one_message_that_says_so(shop: Shop) -> None:
+    release_id = await a_release(ref="conflicting")
+
+    with accounts_of(shop):
+        row = await subject_rests(release_id, "release")
+        await goes_on(release_id, "release")
+
+    assert row.status == "refused"
+    [message] = await shop.sandbox.objects("slack", "message")
+    assert "*refused* (GitHub makes no such deployment: the ref cannot be merged)" in message["text"]
+    assert await shop.sandbox.count("slack", "message_updated", release_id) == 1
+
+
+async def test_an_update_that_slack_did_not_take_is_made_up_for_only_as_long_as_it_is_true(shop: Shop) -> None:
+    release_id = await a_release()
+    await shop.sandbox.fault("slack", "update message", "status", status=429, times=None)
+    with accounts_of(shop):
+        await goes_on(release_id, "release")
+        await shop.sandbox.clear_faults()
+        release = await snapshot(release_id)
+        await handled(status_told(release, release.deployment_id or 0, 3, "success"))
+        row = await subject_rests(release_id, "release")
+
+    async with transaction() as session:
+        mine = (col(EffectRow.subject_id) == release_id, col(EffectRow.step).startswith("update."))
+        updates = {effect.step: (effect.state, effect.code) for effect in await session.exec(select(EffectRow).where(*mine))}
+    assert row.status == "success"
+    assert updates == {"update.2": ("refused", "superseded"), "update.3": ("done", None)}
 
 
 async def test_a_paused_github_is_left_alone(shop: Shop) -> None:
