@@ -121,7 +121,9 @@ class SlackAccount(ProviderAccount):
         metadata = {"event_type": EVENT_TYPE, "event_payload": {**request.metadata, "effect": key}}
         client = await self.get_client()
         with in_our_words("post the message"):
-            answer = await client.chat_postMessage(channel=request.channel, text=request.text, metadata=metadata)
+            answer = await client.chat_postMessage(
+                channel=request.channel, text=request.text, blocks=_blocks(request, key), metadata=metadata
+            )
             posted = _Posted.model_validate(answer.data)
             return PostedMessage(channel=posted.channel, timestamp=posted.ts)
 
@@ -137,7 +139,9 @@ class SlackAccount(ProviderAccount):
         metadata = {"event_type": EVENT_TYPE, "event_payload": {**request.metadata, "effect": key}}
         client = await self.get_client()
         with in_our_words("update the message"):
-            answer = await client.chat_update(channel=request.channel, ts=request.timestamp, text=request.text, metadata=metadata)
+            answer = await client.chat_update(
+                channel=request.channel, ts=request.timestamp, text=request.text, blocks=[], metadata=metadata
+            )
             posted = _Posted.model_validate(answer.data)
             return PostedMessage(channel=posted.channel, timestamp=posted.ts)
 
@@ -179,6 +183,27 @@ async def _slack_client(token: str, base_url: str, timeout_seconds: float) -> As
         client = AsyncWebClient(token, base_url=f"{base_url}/", session=session, retry_handlers=[], logger=_quiet)
         client.proxy = None  # the constructor takes one from the environment when it is given none
         yield client
+
+
+def _blocks(request: TeamMessage, key: str) -> list[dict[str, Any]] | None:
+    """
+    Return the message as blocks when it has buttons; each carries our reference, so that a click names the effect.
+
+    Source: https://docs.slack.dev/reference/block-kit/blocks/actions-block
+    """
+    if not request.buttons:
+        return None
+    buttons = [
+        {
+            "type": "button",
+            "action_id": button.action,
+            "text": {"type": "plain_text", "text": button.text},
+            "style": button.style,
+            "value": key,
+        }
+        for button in request.buttons
+    ]
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": request.text}}, {"type": "actions", "elements": buttons}]
 
 
 def _carries(message: _Message, key: str) -> bool:

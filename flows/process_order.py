@@ -33,6 +33,7 @@ from tasks.team import (
     alert_team,
     ask_for_approval,
     call_attention,
+    show_decision,
     tell_of_declined_refund,
     tell_of_late_money,
     tell_team,
@@ -100,6 +101,8 @@ async def pay_debts(order: Order) -> bool:
                 await courtesies(mail=mail_money_back(order, owed))
             case "approval-asked":
                 await courtesies(team=ask_for_approval(order, owed))
+            case "update":
+                await courtesies(team=show_decision(order, owed))
             case "approval-declined":
                 await courtesies(team=tell_of_declined_refund(order, owed))
             case "late-refund":

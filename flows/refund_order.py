@@ -14,6 +14,7 @@ from pydantic import Field
 from flows.process_order import go_on
 from hub.approvals import FORM
 from hub.deciding import Question, decide_approval, question_for
+from hub.money import Money
 from hub.orders import OrderId
 from hub.refund_views import RefundView, view_refund
 from hub.refunds import RefundId, RefundTerms, ask_refund
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class Decision(RunInput):
     """The form in which somebody decides about a refund."""
 
-    approve: bool = Field(title="Give the money back", description="Leave this off to reject the refund.")
+    approve: bool = Field(default=False, title="Give the money back", description="Leave this off to reject the refund.")
 
 
 @flow(name="refund-order", flow_run_name="refund {refund_id} of {order_id}", persist_result=True)
@@ -58,7 +59,8 @@ async def refund_order(order_id: OrderId, refund_id: RefundId, refund: RefundTer
 async def see_to(order_id: str) -> None:
     """Do what is due of the order: tell the team that it is asked, or give the money back."""
     async with claimed(order_id) as held:
-        await go_on(held.subject)
+        if held.subject.due:
+            await go_on(held.subject)
 
 
 def form_of(question: Question) -> type[Decision]:
@@ -70,4 +72,5 @@ def form_of(question: Question) -> type[Decision]:
 def ending(refund: RefundView) -> State[Any]:
     """Return the state that the run ends in, named after the refund's, e.g. ``Refunded``, ``Rejected``, ``Expired``."""
     by = "" if refund.decided_by is None else f", decided by {refund.decided_by}"
-    return Completed(name=refund.status.title(), message=f"{refund.amount} {refund.currency} are {refund.status}{by}", data=refund)
+    money = Money(amount=refund.amount, currency=refund.currency)
+    return Completed(name=refund.status.title(), message=f"{money}: {refund.status}{by}", data=refund)

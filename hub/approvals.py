@@ -13,21 +13,28 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, ColumnElement, Index, UniqueConstraint, and_, func, text
 from sqlmodel import Field, SQLModel, col, select
 
+from hub.beginning import intend_once
 from hub.columns import moment, number
 from hub.facts import RefundAsked, RefundDecided
 from hub.kinds import kind_of
+from hub.messages import MessageUpdate, PostedMessage, TeamMessage
+from hub.notification_types import APPROVAL_ASKED
 from hub.settings import settings
-from hub.subject_rows import record
+from hub.steps import EffectState
+from hub.subject_rows import as_it_is, record
+from hub.tables import EffectRow
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from hub.orders import Order
     from hub.tables import OrderRow
 
 REFUND_APPROVAL = "refund"
 FORM = "unattributed (Prefect UI)"
 """Who answers a form, or types a refund, in the Prefect UI: it knows no users."""
 HUB = "the hub"
+SLACK = "slack:"
 
 
 class ApprovalState(StrEnum):
@@ -123,6 +130,20 @@ async def end(session: AsyncSession, row: OrderRow, approval: ApprovalRow, state
     approval.state, approval.decided_by, approval.decided_at = state, by, now
     decided = RefundDecided(refund_id=approval.item, decision=state.value, by=by)
     await record(session, row, decided, source="sweep" if by == HUB else "person")
+    await _show_in_channel(session, row, approval)
+
+
+async def _show_in_channel(session: AsyncSession, row: OrderRow, approval: ApprovalRow) -> None:
+    """Intend that the team's message says how it ended, and has no buttons any more; the next run does it."""
+    order: Order = await as_it_is(session, row)
+    asked = await session.get(EffectRow, order.effect_key(f"{APPROVAL_ASKED.step}.{approval.item}"))
+    if asked is None or asked.state != EffectState.DONE:
+        return
+    posted, said = PostedMessage.model_validate(asked.result), TeamMessage.model_validate(asked.request)
+    decided_by = f"<@{user}>" if (user := (approval.decided_by or "").removeprefix(SLACK)) != approval.decided_by else user
+    text = f"{said.text}\n*{approval.state}* by {decided_by}"
+    update = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text=text, metadata=said.metadata)
+    await intend_once(session, order.effect(f"update.{approval.item}", update))
 
 
 def _open_of(row: OrderRow) -> ColumnElement[bool]:

@@ -66,7 +66,7 @@ async def _approvals(session: AsyncSession, limit: int) -> list[Attention]:
             what=f"{one.what} {one.item} of {one.subject_kind} {one.subject_id}",
             since=one.created_at,
             reason=f"{one.requested_by} asks for {_amount_of(one)}; expires {one.expires_at:%Y-%m-%d %H:%M} UTC",
-            then="approve or reject it in the Prefect UI: the suspended run of refund-order",
+            then="approve or reject it in Slack, or in the Prefect UI: the suspended run of refund-order",
         )
         for one in await session.exec(waiting)
     ]

@@ -34,7 +34,7 @@ def compose(what: NotificationType, subject: Subject, **words: Any) -> Message:
     person = subject.recipient
     words = {"what": what, "subject": subject, subject.kind: subject, "person": person, **words}
     if what.channel is Channel.SLACK:
-        return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference)
+        return TeamMessage(channel=settings().team_channel, text=_short(what, words), metadata=subject.reference, buttons=what.buttons)
     if person is None:
         raise TypeError(f"{subject.title} is about nobody who could be written to")
     match what.channel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from typing import Literal
 
 from pydantic import Field
 
@@ -32,16 +33,25 @@ class SentMail(Frozen):
     message_id: str
 
 
+class Button(Frozen):
+    """What somebody can press below a message; ``action`` is what we are told then."""
+
+    action: str
+    text: str
+    style: Literal["primary", "danger"]
+
+
 class TeamMessage(Frozen):
     """A message to a team channel. ``channel`` is the channel's id, not its name: only ids can be looked up again."""
 
     channel: str
     text: str
     metadata: dict[str, str]
+    buttons: tuple[Button, ...] = ()
 
 
 class MessageUpdate(Frozen):
-    """What a message that was posted to a team channel says from now on; ``timestamp`` is its id there."""
+    """What a message that was posted to a team channel says from now on, without buttons; ``timestamp`` is its id there."""
 
     channel: str
     timestamp: str

@@ -7,10 +7,11 @@ sends them. ``hub notifications list`` prints this table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
+from hub.messages import Button
 from hub.steps import DAY, HOUR
 from hub.values import Frozen
 
@@ -44,6 +45,7 @@ class NotificationType:
     ``step``: its name in the ledger, and so part of every key; what may be sent more than once gets its number behind a dot.
     ``template``: in ``hub/templates``, without its ending; a mail has ``.txt`` and ``.html``. ``subject_line`` is a template, too.
     ``fallback``: what is sent instead when this one is refused or bounces. ``greeting``: under which name a sign-up reports it.
+    ``buttons``: what the team can press below it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class NotificationType:
     preference: Preference | None = None
     fallback: NotificationType | None = None
     greeting: Greeting | None = None
+    buttons: tuple[Button, ...] = ()
 
     @property
     def fallbacks(self) -> tuple[NotificationType, ...]:
@@ -202,7 +205,11 @@ BULLETIN = NotificationType(
 TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
 TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
 LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
-APPROVAL_ASKED = _to_team("approval_asked", ("order",), "approval-asked", DAY)
+APPROVE, REJECT = "approve", "reject"
+APPROVAL_ASKED = replace(
+    _to_team("approval_asked", ("order",), "approval-asked", DAY),
+    buttons=(Button(action=APPROVE, text="Approve", style="primary"), Button(action=REJECT, text="Reject", style="danger")),
+)
 APPROVAL_DECLINED = _to_team("approval_declined", ("order",), "approval-declined", DAY)
 ATTENTION = _to_team("attention", ("order", "signup", "release"), "attention", DAY)
 RELEASE_SILENT = _to_team("release_silent", ("release",), "release-silent", HOUR)

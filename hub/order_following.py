@@ -6,15 +6,18 @@ Late money and spare labels go back, and a text follows where a mail failed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from hub.approvals import SLACK, approval_of
 from hub.beginning import intend_once
 from hub.composing import compose
+from hub.deciding import NotDecided, decide
 from hub.facets import HoldFacet, StockFacet
-from hub.facts import AttentionNeeded, Fact, InTransit, LabelBought, MessageMoved, PaymentSettled, PickedUp
+from hub.facts import AttentionNeeded, ButtonPressed, Fact, InTransit, LabelBought, MessageMoved, PaymentSettled, PickedUp
 from hub.falling_back import fall_back
 from hub.message_facts import Delivery
-from hub.notification_types import LATE_MONEY
+from hub.notification_types import APPROVAL_ASKED, APPROVE, LATE_MONEY
 from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.subject_rows import as_it_is, database_now, record
@@ -36,10 +39,23 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
         case PickedUp() | InTransit() if order.hold != HoldFacet.NONE and order.attention is None:
             reason = "the carrier has the parcel of an order that was cancelled; let it come back, and see whether the money has gone back"
             await record(session, order, AttentionNeeded(epoch=order.epoch, reason=reason), source="webhook")
+        case ButtonPressed(action="approve" | "reject") if effect is not None:
+            await _take_answer(session, order, effect, fact)
         case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
             await fall_back(session, order, effect.step)
         case _:
             pass
+
+
+async def _take_answer(session: AsyncSession, order: OrderRow, effect: EffectRow, pressed: ButtonPressed) -> None:
+    """Decide what the message asks, as the person who pressed; an answer that does not count stays in the story, and changes nothing."""
+    step, _, refund_id = effect.step.partition(".")
+    approval = await approval_of(session, order.id, refund_id)
+    if step != APPROVAL_ASKED.step or approval is None:
+        return
+    with suppress(NotDecided):
+        now = await database_now(session)
+        await decide(session, order, approval, now, approve=pressed.action == APPROVE, by=f"{SLACK}{pressed.user_id}")
 
 
 def _is_closed(order: OrderRow) -> bool:

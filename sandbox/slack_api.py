@@ -98,9 +98,9 @@ def _said(call: Call) -> dict[str, Any]:
                 value = json.loads(value)
             except ValueError as error:
                 raise Rejected(_no(f"invalid_{name}_format")) from error
-        if value:
+        if value or value == []:  # an empty list takes away what was there
             said[name] = value
-    if not text and "blocks" not in said and "attachments" not in said:
+    if not text and not said.get("blocks") and not said.get("attachments"):
         raise Rejected(_no("no_text"))
     metadata = said.get("metadata")
     if metadata is not None and not (

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from prefect import task
+
+from blocks.slack_account import SlackAccount
 from hub.decisions import attention_call
 from hub.effects import Effect
+from hub.ledger import once
+from hub.messages import PostedMessage
 from hub.notification_types import (
     APPROVAL_ASKED,
     APPROVAL_DECLINED,
@@ -14,7 +19,11 @@ from hub.notification_types import (
     TEAM_CONFIRMATION,
 )
 from hub.orders import Order
+from hub.policies import NOTIFICATION
 from hub.subjects import Subject
+from tasks.accounts import account_for
+from tasks.bulk import straight
+from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
 from tasks.notifying import Sent, notifies, notify, send
 
 
@@ -42,6 +51,23 @@ async def ask_for_approval(order: Order, owed: Effect) -> Sent:
     """Tell the team that a refund needs somebody's approval."""
     del order  # what makes the cache key
     return await send(owed)
+
+
+@straight
+@task(
+    name="update",
+    task_run_name="show decision about {order.id}",
+    tags=["slack"],
+    cache_policy=EFFECT_AND_EPOCH,
+    persist_result=True,
+    retry_condition_fn=worth_asking_again,
+    **NOTIFICATION.task_options(),
+)
+async def show_decision(order: Order, owed: Effect) -> PostedMessage:
+    """Let the message that asked for approval say how it ended."""
+    del order  # what makes the cache key
+    slack = await account_for(owed, SlackAccount)
+    return await once(owed, terms=slack.terms, call=slack.update_message)
 
 
 @notifies(APPROVAL_DECLINED, "tell team of declined refund {order.id}")

@@ -16,8 +16,9 @@ from hub.deciding import NotDecided, decide_approval, expire_approvals, form_clo
 from hub.facets import Status
 from hub.refund_views import RefundState, view_refund
 from hub.refunds import NotRefundable, RefundTerms, ask_refund
+from hub.settings import settings
 from tests.contract.ledger_kit import Shop, changed, facts_of, placed, row_of, sql
-from tests.contract.notice_kit import carrier_told, handled
+from tests.contract.notice_kit import carrier_told, handled, told
 from tests.contract.process_kit import accounts_of, rests
 
 MUCH = RefundTerms(amount=4_000, reason="a scratch")
@@ -204,3 +205,50 @@ async def test_there_is_a_form_as_long_as_there_is_a_question(shop: Shop) -> Non
     assert (over.run_id, over.order_id) == ("run-1", order_id)
     await form_closed(over)
     assert await forms_to_close() == []
+
+
+async def pressed(shop: Shop, order_id: str, action: str, user: str) -> None:
+    """Somebody presses a button below the message that asks, as Slack tells it."""
+    (message,) = [one for one in await shop.sandbox.objects("slack", "message") if order_id in one["text"] and one.get("blocks")]
+    click = await shop.sandbox.world("slack/actions", channel=settings().team_channel, ts=message["ts"], action_id=action, user=user)
+    await handled(told("slack", "block_actions", click))
+
+
+async def test_a_button_in_slack_decides_as_the_person_who_pressed_it_and_the_message_says_so(shop: Shop) -> None:
+    order_id, _ = await asked()
+
+    await pressed(shop, order_id, "approve", ADA.removeprefix("slack:"))
+    await rests(order_id)
+
+    assert await given_back(shop, order_id) == [4_000]
+    assert (await view_refund(order_id, "r-1")).decided_by == ADA
+    (message,) = [
+        one for one in await shop.sandbox.objects("slack", "message") if "asks to give" in one["text"] and order_id in one["text"]
+    ]
+    assert message["text"].endswith("*approved* by <@U0ADA>")
+    assert message["blocks"] == []
+
+
+async def test_a_button_that_somebody_presses_who_may_not_changes_nothing_and_is_in_the_story(shop: Shop) -> None:
+    order_id, _ = await asked()
+
+    await pressed(shop, order_id, "approve", "U0EVE")
+    await rests(order_id)
+
+    assert await given_back(shop, order_id) == []
+    assert (await view_refund(order_id, "r-1")).status is RefundState.WAITING
+    assert [fact.data["user_id"] for fact in await facts_of(order_id) if fact.kind == "button pressed"] == ["U0EVE"]
+
+
+async def test_two_who_press_different_buttons_have_one_answer(shop: Shop) -> None:
+    order_id, _ = await asked()
+    (message,) = [one for one in await shop.sandbox.objects("slack", "message") if order_id in one["text"] and one.get("blocks")]
+    place = {"channel": settings().team_channel, "ts": message["ts"]}
+    no = await shop.sandbox.world("slack/actions", **place, action_id="reject", user="U0BOB")
+    yes = await shop.sandbox.world("slack/actions", **place, action_id="approve", user="U0ADA")
+
+    await handled(told("slack", "block_actions", no), told("slack", "block_actions", yes))
+    await rests(order_id)
+
+    assert (await view_refund(order_id, "r-1")).status is RefundState.REJECTED
+    assert await given_back(shop, order_id) == []
