@@ -90,6 +90,20 @@ async def test_a_refused_label_gives_the_money_and_the_goods_back(hub: Hub) -> N
     assert "prod-returned: 5 on the shelf" in await hub.command("hub", "stock", "list")
 
 
+async def test_the_next_carrier_is_asked_and_the_label_of_a_cancelled_order_goes_back(hub: Hub) -> None:
+    await hub.place("o-next-carrier", shipping={**an_order()["shipping"], "zip": "00001"})
+    await hub.until_status("o-next-carrier", "confirmed")
+    before = await hub.seen("o-next-carrier")
+
+    answer = await hub.gateway.post("/orders/o-next-carrier/cancel", json={})
+    await hub.until_status("o-next-carrier", "refunded")
+
+    assert answer.status_code == 202
+    assert before == CONFIRMED
+    undone = Counter({"stripe.refund": 1, "shippo.refund": 1, "sendgrid.mail": 1, "slack.message": 1})
+    assert await hub.seen("o-next-carrier") - before == undone
+
+
 async def test_missing_goods_are_noticed_before_any_charge(hub: Hub) -> None:
     await hub.command("hub", "stock", "set", "prod-rare", "1")
     await hub.place("o-short", items=[{"productId": "prod-rare", "quantity": 2, "price": 100}])
