@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from blocks.github_account import GitHubAccount
 from deployments import secret_files
 from deployments.accounts import ACCOUNTS
 from deployments.stack_settings import KEY_VARIABLES, StackSettings
@@ -42,3 +44,16 @@ def test_what_was_given_of_an_account_reaches_the_process_that_saves_it(monkeypa
         "from_number": "+14155550100",
         "messaging_service_sid": None,
     }
+
+
+def test_the_hooks_of_repositories_are_given_as_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"GITHUB_TOKEN": "github_pat_11ABCDEF", "GITHUB_HOOKS": "example/shop/12, example/site/34"}.items():
+        monkeypatch.setenv(name, value)
+
+    wishes = StackSettings()
+    account = GitHubAccount(api_key=wishes.provider_keys()["github"], **wishes.provider_fields()["github"])
+
+    assert [str(hook) for hook in account.watched_hooks] == ["example/shop/12", "example/site/34"]
+    with pytest.raises(ValidationError, match="hooks"):
+        GitHubAccount(api_key="github_pat_11ABCDEF", hooks=("example/shop",))
