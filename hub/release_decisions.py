@@ -84,8 +84,8 @@ async def update_of(release: Release) -> Effect | None:
     said = compose(RELEASE, release)
     if not isinstance(said, TeamMessage):
         raise TypeError("the team is told in a channel")
-    update = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text=said.text, metadata=said.metadata)
-    return release.effect(f"update.{release.changes}", update)
+    request = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text=said.text, metadata=said.metadata)
+    return release.effect(f"update.{release.changes}", request)
 
 
 async def _posted(session: AsyncSession, release: Release) -> PostedMessage | None:
