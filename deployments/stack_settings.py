@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_core import to_json
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hub.settings import Settings
@@ -28,12 +29,15 @@ class GivenSettings(Settings):
 
     def as_environment(self) -> dict[str, str]:
         """Every setting that somebody has set, as environment variables for the processes of the stack."""
-        found = {}
-        for name in self.model_fields_set:
-            value = getattr(self, name)
-            if value is not None:
-                found[f"HUB_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        return found
+        set_by_somebody = {name: getattr(self, name) for name in self.model_fields_set}
+        return {f"HUB_{name.upper()}": _as_text(value) for name, value in set_by_somebody.items() if value is not None}
+
+
+def _as_text(value: Any) -> str:
+    """Return a setting as the environment has it: what is more than a word or a number is JSON there."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return to_json(value).decode() if isinstance(value, BaseModel | tuple) else str(value)
 
 
 class StackSettings(BaseSettings):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.hub_under_test import CONFIRMED, Hub, until
+from hub.settings import Settings
+from tests.journeys.hub_under_test import APPROVER, CONFIRMED, Hub, until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -47,6 +48,22 @@ async def test_a_dear_refund_goes_back_once_somebody_has_approved_it_in_the_form
     assert (await until_refund(hub, "o-dear", "r-1", "refunded"))["decidedBy"] == "unattributed (Prefect UI)"
     assert (await hub.seen("o-dear"))["stripe.refund"] == 1
     assert "refund decided" in await hub.command("hub", "order", "explain", "o-dear")
+
+
+async def test_a_dear_refund_is_approved_by_a_button_in_slack_and_the_form_is_not_needed_any_more(hub: Hub) -> None:
+    await hub.place("o-button", items=DEAR)
+    await hub.until_status("o-button", "confirmed")
+    await hub.gateway.post("/orders/o-button/refunds", json={"refundId": "r-1", "amount": 50_000})
+    run = await until_it_asks(hub, "refund r-1 of o-button")
+
+    (message,) = [one for one in await hub.sandbox.objects("slack", "message") if "o-button" in one["text"] and one.get("blocks")]
+    place = {"channel": Settings.model_fields["team_channel"].default, "ts": message["ts"]}
+    await hub.sandbox.world("slack/actions", **place, action_id="approve", user=APPROVER.removeprefix("slack:"))
+
+    assert (await until_refund(hub, "o-button", "r-1", "refunded"))["decidedBy"] == APPROVER
+    assert (await hub.until_over(run["id"]))["state"]["name"] == "Refunded"
+    assert (await hub.seen("o-button"))["stripe.refund"] == 1
+    assert (await hub.seen("o-button"))["slack.message_updated"] == 1
 
 
 async def test_an_order_is_cancelled_before_it_is_paid_and_after_it_was_confirmed(hub: Hub) -> None:

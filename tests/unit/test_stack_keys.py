@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from blocks.github_account import GitHubAccount
 from deployments import secret_files
 from deployments.accounts import ACCOUNTS
-from deployments.stack_settings import KEY_VARIABLES, StackSettings
+from deployments.stack_settings import KEY_VARIABLES, GivenSettings, StackSettings
+from hub.parcels import ParcelSize
+from hub.settings import Settings
 
 
 def test_every_account_has_a_rehearsal_key_and_a_variable_for_the_official_one(tmp_path: Path) -> None:
@@ -57,3 +59,15 @@ def test_the_hooks_of_repositories_are_given_as_one_line(monkeypatch: pytest.Mon
     assert [str(hook) for hook in account.watched_hooks] == ["example/shop/12", "example/site/34"]
     with pytest.raises(ValidationError, match="hooks"):
         GitHubAccount(api_key="github_pat_11ABCDEF", hooks=("example/shop",))
+
+
+def test_what_a_stack_was_given_reaches_its_processes_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"approvers": ("slack:U0ADA",), "parcel": ParcelSize(length_cm=1, width_cm=2, height_cm=3, weight_g=4), "time_scale": 0.5}
+    given = GivenSettings(**wanted, gateway_key="hub_secret")
+
+    for name, value in given.as_environment().items():
+        monkeypatch.setenv(name, value)
+
+    read = Settings()
+    assert {name: getattr(read, name) for name in wanted} == wanted
+    assert read.gateway_key == given.gateway_key
