@@ -6,7 +6,7 @@ from prefect import get_run_logger, task
 
 from blocks.process_server import resume_waiting, start_run
 from hub.deciding import Form, expire_approvals, form_closed, forms_to_close, forms_to_show
-from hub.policies import INTERNAL
+from hub.policies import INTERNAL, RESTART
 from tasks.memory import worth_another_transaction
 
 DEPLOYMENT = "refund-order/hub"
@@ -27,9 +27,10 @@ async def see_to_approvals() -> int:
 
 
 async def _show(form: Form) -> None:
-    """Start the run that shows the form, once; one that ended without noting that it does makes room for the next."""
-    key = form.key
-    run = await start_run(DEPLOYMENT, {"order_id": form.order_id, "refund_id": form.refund_id}, key=key)
-    while run.state is not None and run.state.is_final():
-        key = f"{form.key}:{run.id}"
+    """Start the run that shows the form, once; one that ended without noting that it does makes room for the next, up to eight."""
+    for number in range(RESTART.attempts):
+        key = form.key if number == 0 else f"{form.key}:{number}"
         run = await start_run(DEPLOYMENT, {"order_id": form.order_id, "refund_id": form.refund_id}, key=key)
+        if run.state is None or not run.state.is_final():
+            return
+    get_run_logger().error("no run shows a form for refund %s of order %s; it can be decided in Slack", form.refund_id, form.order_id)
