@@ -25,6 +25,9 @@ bench: $(STAMP) ## measure the hub beside the stock worker and the bare calls; a
 storm: $(STAMP) ## 5,000 webhooks of 200 orders, about 100,000 deliveries, processes killed: nothing lost, nothing twice; writes docs/storm.md
 	@$(BIN)/python -m tests.proofs.storm --write
 
+crash-matrix: $(STAMP) ## kill and freeze everything at every moment of every process, again while it recovers; half an hour; writes docs/crash-matrix.md
+	@$(BIN)/python -m tests.proofs.crashes --write
+
 outage: $(STAMP) ## providers away or limited while 100 orders come in: nothing is hammered, and afterwards everything has happened once
 	@$(BIN)/python -m tests.proofs.outage
 
@@ -39,4 +42,4 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo up test check bench storm outage lock
+.PHONY: help demo up test check bench storm crash-matrix outage lock

@@ -22,7 +22,6 @@ from hub.handling import handle_some
 from hub.inbox import keep
 from hub.labels import buy_best
 from hub.lost_answers import RESIDUE, WhenLost, when_lost
-from hub.policies import OPEN_AT_MOST_SECONDS
 from hub.settings import settings
 from hub.settling import settle
 from hub.steps import HOUR, Step
@@ -46,7 +45,7 @@ class Promise(NamedTuple):
 
 def promises() -> list[Promise]:
     """Return what holds for every step, with the limits that are in force."""
-    window, person = settings().send_window_seconds, OPEN_AT_MOST_SECONDS / HOUR
+    window, person = settings().send_window_seconds, settings().unknown_seconds / HOUR
     return [
         Promise("Before a provider is asked, the intent is committed with the complete request; if that fails, nothing is sent.", begin),
         Promise(f"Nothing is sent later than {window:g} s after that commit.", GuardedTransport),

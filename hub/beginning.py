@@ -19,7 +19,7 @@ from hub.gates import Shut, is_free, pass_gate
 from hub.intending import intend, intend_first_call
 from hub.kinds import kind_of
 from hub.lost_answers import WhenLost, when_lost
-from hub.policies import KEY_LIFE_SECONDS, OPEN_AT_MOST_SECONDS, RESTART
+from hub.policies import KEY_LIFE_SECONDS, RESTART
 from hub.settings import settings
 from hub.settling import call_a_person
 from hub.steps import EffectState
@@ -210,7 +210,7 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     way = when_lost(case.effect.what, terms)
     if way is WhenLost.REPEATED or (way is WhenLost.SAME_KEY and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
-    open_too_long = age > OPEN_AT_MOST_SECONDS
+    open_too_long = age > settings().unknown_seconds
     if open_too_long and not terms.can_be_asked:
         await _leave(session, LeaseLost(await call_a_person(session, case.subject, row)))
     if not open_too_long:
@@ -222,7 +222,7 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
         return Wait((settles_at - now).total_seconds(), f"a call to {row.provider} may still be under way")
     if not terms.can_be_asked:
         row.state = EffectState.UNKNOWN
-        row.resume_at = calls[0].started_at + timedelta(seconds=OPEN_AT_MOST_SECONDS)
+        row.resume_at = calls[0].started_at + timedelta(seconds=settings().unknown_seconds)
         await _leave(session, NobodyKnows(row.provider, row.action, "it may have happened, and it cannot be asked"))
     since, useless = calls[0].started_at, row.same_key_is_useless
     look = Look(row.request, f"{case.effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)

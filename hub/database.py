@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-POOL_SIZE = 20  # every connection is a process of PostgreSQL with 4 MB of its own; 2 cores keep no more than a few busy
 MIGRATION_LOCK = 7_205_501  # any number, the same for every hub: two processes never migrate at once
 
 
@@ -53,11 +52,11 @@ def database_url() -> str:
 async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(
         url,
-        pool_size=POOL_SIZE,
+        pool_size=settings().database_connections,  # each is a process of PostgreSQL with 4 MB of its own
         pool_use_lifo=True,  # a few warm connections for what is usual, the others for crowds
         max_overflow=0,  # an overflow connection is opened and closed for one transaction, which costs more than the transaction
         hide_parameters=True,  # an error's text never holds an order
-        connect_args={"timeout": 10},
+        connect_args={"timeout": 10, "server_settings": {"idle_in_transaction_session_timeout": f"{settings().lease_seconds * 1000:.0f}"}},
     )
     event.listen(engine.sync_engine, "checkout", _still_open)
     try:

@@ -12,8 +12,8 @@ from sqlmodel import col, select
 from hub.database import transaction
 from hub.facts import AttentionNeeded
 from hub.kinds import KINDS, Kind, kind_of
-from hub.policies import OPEN_AT_MOST_SECONDS, RESTART
-from hub.subject_rows import hub_identity, locked, record
+from hub.policies import RESTART
+from hub.subject_rows import database_now, hub_identity, locked, record
 from hub.tables import RunRow, SubjectColumns
 
 
@@ -88,38 +88,37 @@ async def _hopeless_of(kind: Kind) -> list[str]:
     )
     stuck = or_(
         col(table.runs_without_progress) >= RESTART.attempts,
-        and_(col(table.progressed_at) < func.clock_timestamp() - timedelta(seconds=OPEN_AT_MOST_SECONDS), tried),
+        and_(col(table.progressed_at) < func.clock_timestamp() - timedelta(seconds=RESTART.budget_seconds), tried),
     )
     async with transaction() as session:
-        due = select(col(table.id)).where(col(table.resume_at) <= func.clock_timestamp(), col(table.attention).is_(None), stuck)
-        hopeless = []
-        for subject_id in list(await session.exec(due)):
-            row, now = await locked(session, subject_id, kind.name)
-            if row.lease_until is not None and row.lease_until > now:
-                continue
+        now = await database_now(session)
+        free = or_(col(table.lease_until).is_(None), col(table.lease_until) <= now)
+        due = select(table).where(col(table.resume_at) <= now, free, col(table.attention).is_(None), stuck)
+        hopeless = list(await session.exec(due.with_for_update(skip_locked=True)))
+        for row in hopeless:
             reason = f"{row.runs_without_progress} runs brought it no further since {row.progressed_at:%Y-%m-%d %H:%M}; last: {row.message}"
             await record(session, row, AttentionNeeded(epoch=row.epoch, reason=reason), source="sweep")
             row.resume_at = now
-            hopeless.append(subject_id)
-        return hopeless
+        return [row.id for row in hopeless]
 
 
 async def dead_runs() -> list[str]:
-    """Note the end of runs whose lease ran out while they held a subject; return their flow run ids."""
+    """Note the end of runs whose lease ran out while they held a subject; return their flow run ids. Waits for nobody who stands still."""
     return [run_id for kind in KINDS.values() for run_id in await _dead_runs_of(kind)]
 
 
 async def _dead_runs_of(kind: Kind) -> list[str]:
     row = kind.row
     async with transaction() as session:
-        died = await session.exec(
-            update(RunRow)
-            .where(col(RunRow.ended_at).is_(None), col(RunRow.subject_kind) == kind.name, col(RunRow.subject_id) == col(row.id))
+        dead = (
+            select(col(RunRow.id))
+            .join(row, col(RunRow.subject_id) == col(row.id))
+            .where(col(RunRow.ended_at).is_(None), col(RunRow.subject_kind) == kind.name)
             .where(or_(col(RunRow.fence) < col(row.fence), col(row.lease_until) <= func.clock_timestamp()))
-            .values(ended_at=func.clock_timestamp(), ended_as="died")
-            .returning(col(RunRow.run_id))
+            .with_for_update(of=RunRow, skip_locked=True)
         )
-        return [row[0] for row in died]
+        died = update(RunRow).where(col(RunRow.id).in_(dead)).values(ended_at=func.clock_timestamp(), ended_as="died")
+        return [found[0] for found in await session.exec(died.returning(col(RunRow.run_id)))]
 
 
 async def live_runs() -> set[str]:

@@ -87,9 +87,6 @@ EARLY_AT_MOST_SECONDS = 86_400.0
 KEY_LIFE_SECONDS = 23 * 3600.0
 """How long Stripe surely knows an idempotency key (it says 24 h): https://docs.stripe.com/api/idempotent_requests"""
 
-OPEN_AT_MOST_SECONDS = 86_400.0
-"""After this long without an answer a person has to look."""
-
 BREAKER = replace(
     Breaker(window_seconds=60, least_calls=10, share=0.5, closed_seconds=30, longest_seconds=300),
     **_CHANGES.breaker.model_dump(exclude_none=True),

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15, ge=1, description="How long a run holds a subject without renewing.")
     in_hand_seconds: float = Field(default=10, ge=0, description="How long a second run waits for the first one's result.")
     send_window_seconds: float = Field(default=2, gt=0, description="From the commit of an attempt to the last moment for its first byte.")
+    unknown_seconds: float = Field(
+        default=86_400, gt=0, description="How long nobody may know what came of a call before a person is asked to look."
+    )
+    database_connections: int = Field(default=20, ge=5, description="Connections that one process has to the hub's database at most.")
     wait_in_place_seconds: float = Field(default=15, ge=0, description="Longer waits park the subject instead.")
     return_url: str | None = Field(default=None, description="Where a customer comes back to after 3-D Secure; https with live keys.")
     payment_expires_seconds: float = Field(

@@ -114,6 +114,8 @@ async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: Eff
     reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}, then say it: {command}"
     await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
     row.resume_at = None
+    if row.state == EffectState.INTENDED:
+        row.state = EffectState.UNKNOWN
     subject.resume_at = await database_now(session)  # the next run tells the team, and nothing else
     return reason
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
+from sqlmodel import col
 
 from hub.claims import take
+from hub.database import transaction
 from hub.due import dead_runs, due_subjects, give_up_the_hopeless, live_runs, next_run_key, skip_fence
 from hub.effects import LeaseLost, Parked
 from hub.facets import Status
 from hub.intake import go_on
 from hub.order_rows import NoSuchOrder
+from hub.subject_rows import locked
+from hub.tables import RunRow
 from tests.contract.ledger_kit import dies, ends_with, lease_ends, placed, row_of, run, runs_of, sql
 
 
@@ -67,6 +73,22 @@ async def test_a_dead_run_is_noticed_once() -> None:
     assert await dead_runs() == []
     [died] = await runs_of(order.id)
     assert died.ended_as == "died"
+
+
+async def test_a_process_that_stands_still_in_a_transaction_holds_up_no_sweep() -> None:
+    frozen, other = await dies(await placed()), await dies(await placed())
+    await lease_ends(frozen)
+    await lease_ends(other)
+    await sql("UPDATE orders SET runs_without_progress = 8")
+
+    async with transaction() as session:
+        await locked(session, frozen.id)
+        await session.exec(update(RunRow).where(col(RunRow.run_id) == frozen.run_id).values(ended_as="rested"))
+        async with asyncio.timeout(10):
+            assert await dead_runs() == [other.run_id]
+            assert await give_up_the_hopeless() == [("order", other.id)]
+
+    assert await give_up_the_hopeless() == [("order", frozen.id)]
 
 
 async def test_a_run_that_was_overtaken_is_dead_and_its_heir_lives() -> None:

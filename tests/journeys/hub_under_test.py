@@ -97,9 +97,10 @@ class Hub:
             for provider in PROVIDERS:
                 off = "INSERT INTO provider_gates (provider, breaks) VALUES ($1, false) ON CONFLICT (provider) DO UPDATE SET breaks = false"
                 await database.execute(off, provider)
-            try:
-                yield
-            finally:
+        try:
+            yield
+        finally:
+            async with self.database() as database:
                 await database.execute("DELETE FROM provider_gates")
 
     async def until_over(self, run_id: str, *, seconds: float = 60) -> dict[str, Any]:
@@ -194,13 +195,17 @@ class Hub:
 
     @asynccontextmanager
     async def database(self, name: str = "hub") -> AsyncIterator[asyncpg.Connection]:
-        url = self.stack.databases.hub if name == "hub" else self.stack.databases.prefect
-        host = httpx.URL(url.replace("postgresql+asyncpg", "http", 1)).params["host"]
-        connection = await asyncpg.connect(host=host, user="postgres", database=name)
+        connection = await self.connect(name)
         try:
             yield connection
         finally:
             await connection.close()
+
+    async def connect(self, name: str = "hub") -> asyncpg.Connection:
+        """Return a connection to the hub's database, or to ``prefect``'s."""
+        url = self.stack.databases.hub if name == "hub" else self.stack.databases.prefect
+        host = httpx.URL(url.replace("postgresql+asyncpg", "http", 1)).params["host"]
+        return await asyncpg.connect(host=host, user="postgres", database=name)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float, what: Callable[[], str] = str) -> None:

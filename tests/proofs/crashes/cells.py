@@ -1,0 +1,71 @@
+"""The cells of the matrix: every moment of every scenario, with everything that may strike then; and again while the hub recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.proofs.crashes.moments import Moment
+from tests.proofs.crashes.scenarios import Scenario
+from tests.proofs.crashes.strikes import Strike
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One order or sign-up that is struck at ``moments``, one after the other. ``number`` makes its id."""
+
+    number: int
+    scenario: Scenario
+    moments: tuple[Moment, ...]
+    strike: Strike
+
+    @property
+    def subject(self) -> str:
+        return self.scenario.subject(str(self.number))
+
+    @property
+    def title(self) -> str:
+        return ", then ".join(moment.title for moment in self.moments)
+
+
+def own_moments(traces: Mapping[Scenario, Sequence[Moment]]) -> dict[Scenario, list[Moment]]:
+    """Leave out, of each scenario, the moments that it shares with an earlier one of the same kind."""
+    known: set[tuple[str, Moment]] = set()
+    found = {}
+    for scenario, moments in traces.items():
+        found[scenario] = [moment for moment in dict.fromkeys(moments) if (scenario.kind, moment) not in known]
+        known |= {(scenario.kind, moment) for moment in moments}
+    return found
+
+
+def first_strikes(moments: Mapping[Scenario, Iterable[Moment]]) -> list[tuple[Scenario, tuple[Moment, ...], Strike]]:
+    """Return every moment with every strike."""
+    return [(scenario, (moment,), strike) for strike in Strike for scenario, ones in moments.items() for moment in ones]
+
+
+def second_strikes(
+    recoveries: Mapping[Cell, Iterable[Moment]], traces: Mapping[Scenario, Iterable[Moment]]
+) -> list[tuple[Scenario, tuple[Moment, ...], Strike]]:
+    """Return every moment that only a recovery comes through, after the strike that led to it."""
+    known = {(scenario.kind, moment) for scenario, moments in traces.items() for moment in moments}
+    found = []
+    for cell, moments in recoveries.items():
+        if cell.strike is not Strike.WORKER or len(cell.moments) > 1:
+            continue
+        for moment in moments:
+            if (cell.scenario.kind, moment) not in known:
+                known.add((cell.scenario.kind, moment))
+                found.append((cell.scenario, (*cell.moments, moment), Strike.WORKER))
+    return found
+
+
+def batches(cells: Sequence[Cell], size: int) -> list[list[Cell]]:
+    """Return the cells in batches that are struck at once: of the same strike and depth, spread over the moments."""
+    groups: dict[tuple[Strike, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.strike, len(cell.moments)), []).append(cell)
+    found = []
+    for group in groups.values():
+        count = -(-len(group) // size)
+        found += [group[start::count] for start in range(count)]
+    return found
