@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,19 +13,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from asyncpg import OperatorInterventionError, PostgresConnectionError
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.per_loop import per_loop
+from hub.policies import INTERNAL
 from hub.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from sqlalchemy.pool import PoolProxiedConnection as DBAPIConnection
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MIGRATION_LOCK = 7_205_501  # any number, the same for every hub: two processes never migrate at once
@@ -83,6 +88,36 @@ async def transaction() -> AsyncIterator[AsyncSession]:
     """One transaction: committed at the end of the block, rolled back when it raises."""
     async with AsyncSession(await engine(), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+async def steadfast(commit: Callable[[], Awaitable[Result]]) -> Result:
+    """
+    Return what ``commit`` returns; while the database does not answer it is tried again, as long as the policy for the database says.
+
+    Only for what may be committed twice, and what nobody else could: a cancellation waits until it is over. Raises the last error.
+    """
+    return await unhurried(_again_and_again(commit))
+
+
+async def _again_and_again(commit: Callable[[], Awaitable[Result]]) -> Result:
+    gives_up_at, tries = time.monotonic() + INTERNAL.budget_seconds * settings().time_scale, 0
+    while True:
+        try:
+            return await commit()
+        except Exception as error:
+            tries += 1
+            if not _does_not_answer(error) or time.monotonic() > gives_up_at:
+                raise
+            log.warning("the database does not answer (%s); what has happened is committed when it is back", type(error).__name__)
+            await asyncio.sleep(INTERNAL.wait_seconds(tries))
+
+
+def _does_not_answer(error: Exception) -> bool:
+    """Tell whether the database is away or just coming back, and did not refuse what it was asked."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return error.connection_invalidated or isinstance(error, InterfaceError) or state.startswith(("08", "57P"))
+    return isinstance(error, OSError | PostgresConnectionError | OperatorInterventionError)
 
 
 async def unhurried(work: Awaitable[Result]) -> Result:

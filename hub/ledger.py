@@ -11,11 +11,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from hub.beginning import begin, begin_to_find_out
 from hub.begun import Ask, Known, Look, NotDone, Wait
-from hub.database import unhurried
+from hub.database import steadfast
 from hub.effects import Effect, LeaseLost, Parked, Terms
 from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
 from hub.exchange import Exchange, exchanging
@@ -94,21 +95,21 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
         with exchanging(exchange):
             result = await call(request, key=ask.provider_key)
     except Refused as refusal:
-        await unhurried(refused(effect, ask.attempt_id, exchange, refusal))
+        await steadfast(partial(refused, effect, ask.attempt_id, exchange, refusal))
         raise
     except RateLimited as limit:
-        await unhurried(not_done(effect, ask.attempt_id, exchange, "rate_limited", limit))
+        await steadfast(partial(not_done, effect, ask.attempt_id, exchange, "rate_limited", limit))
         if limit.retry_after_seconds is None:
             raise
         return None
     except (NotSent, Misconfigured, OutcomeUnknown) as error:
-        await unhurried(not_done(effect, ask.attempt_id, exchange, _outcome_of(error), error))
+        await steadfast(partial(not_done, effect, ask.attempt_id, exchange, _outcome_of(error), error))
         raise
     except BaseException:
         outcome = "unknown" if exchange.sent else "not_sent"
-        await unhurried(not_done(effect, ask.attempt_id, exchange, outcome))
+        await steadfast(partial(not_done, effect, ask.attempt_id, exchange, outcome))
         raise
-    return _accepted(effect, await unhurried(settle(effect, ask.attempt_id, exchange, result)), result)
+    return _accepted(effect, await steadfast(partial(settle, effect, ask.attempt_id, exchange, result)), result)
 
 
 async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result | None:
@@ -124,18 +125,18 @@ async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result
         with exchanging(exchange):
             result = await find(type(effect.request).model_validate(look.request), key=look.provider_key, since=look.since)
     except Refused as refusal:
-        await unhurried(refused(effect, None, exchange, refusal))
+        await steadfast(partial(refused, effect, None, exchange, refusal))
         raise
     except ProviderError as error:
-        await unhurried(look_failed(effect, look.at, exchange, _outcome_of(error), error))
+        await steadfast(partial(look_failed, effect, look.at, exchange, _outcome_of(error), error))
         if not isinstance(error, RateLimited) or error.retry_after_seconds is None:
             raise
         return None
     if result is not None:
-        return _accepted(effect, await unhurried(found(effect, look.at, exchange, result)), result)
+        return _accepted(effect, await steadfast(partial(found, effect, look.at, exchange, result)), result)
     if look.last_chance:
-        raise LeaseLost(await unhurried(given_up(effect, look.at, exchange)))
-    wait = await unhurried(absent(effect, look.at, exchange))
+        raise LeaseLost(await steadfast(partial(given_up, effect, look.at, exchange)))
+    wait = await steadfast(partial(absent, effect, look.at, exchange))
     if look.known is not None:
         return effect.what.result.model_validate(look.known)  # type: ignore[return-value] # the step's own type
     if look.same_key_is_useless and wait is None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import pytest_asyncio
+import asyncio
 
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy import make_url
+
+from deployments.embedded_database import EmbeddedDatabase
 from hub.beginning import begin
 from hub.begun import Ask
 from hub.exchange import Exchange
 from hub.facets import Status
+from hub.payments import PaymentStatus
 from hub.settling import settle
 from hub.stock import reserve
 from tests.contract.ledger_kit import Shop, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql
 from tests.contract.notice_kit import handled, mail_told, payment_told
+from tests.journeys.hub_under_test import until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -54,3 +62,32 @@ async def test_an_order_that_waits_a_day_to_know_of_its_mail_goes_on_as_soon_as_
     assert row.resume_at is not None
     assert waits.resume_at is not None
     assert (waits.resume_at - row.resume_at).total_seconds() > 80_000
+
+
+async def test_what_was_answered_while_the_database_went_away_is_committed_when_it_is_back_and_not_asked_again(
+    shop: Shop, postgres: EmbeddedDatabase, hub_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = await asyncpg.connect(host=str(postgres.socket_folder), user="postgres", database=make_url(hub_database).database)
+    cut_off = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND wait_event_type = 'Lock'
+    """
+
+    async def tried_in_vain() -> bool:
+        await database.execute(cut_off)
+        return "what has happened is committed when it is back" in caplog.text
+
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        hangs = await shop.sandbox.fault("stripe", "create payment", "hang", when="after")
+        paying = asyncio.create_task(shop.pay(order))
+        await shop.sandbox.until_in_flight("stripe", "create payment", worked=True)
+        async with database.transaction():
+            await database.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order.id)  # the commit waits here when it is cut off
+            await shop.sandbox.release(hangs)
+            await until(tried_in_vain, seconds=20, what=lambda: "a commit that is cut off")
+        assert (await paying).status is PaymentStatus.SUCCEEDED
+    await database.close()
+
+    assert (await effect_of(payment_effect(order))).state == "done"
+    assert len(await shop.sandbox.requests("stripe", "create payment")) == 1

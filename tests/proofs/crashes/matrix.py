@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployments.supervisor import Say
 from tests.proofs.crashes.cells import Cell, batches, first_strikes, own_moments, second_strikes
-from tests.proofs.crashes.proof import Proof, Result, proving
+from tests.proofs.crashes.proof import NOT_MET, Proof, Result, proving
 from tests.proofs.crashes.scenarios import SCENARIOS
 from tests.proofs.crashes.strikes import Strike
 
@@ -28,6 +28,11 @@ class Matrix:
     results: list[Result] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     seconds: float = 0
+
+    @property
+    def met(self) -> list[Result]:
+        """The cells that were struck at their moment."""
+        return [one for one in self.results if one.outcome != NOT_MET]
 
     @property
     def troubles(self) -> list[str]:
