@@ -13,7 +13,7 @@ from blocks.transports import GuardedTransport
 from deployments.accounts import ACCOUNTS
 from hub.beginning import begin
 from hub.claims import check_claim
-from hub.database import unhurried
+from hub.database import steadfast
 from hub.decisions import begin_undo
 from hub.due import due_subjects
 from hub.effects import STEPS, Terms
@@ -22,6 +22,7 @@ from hub.handling import handle_some
 from hub.inbox import keep
 from hub.labels import buy_best
 from hub.lost_answers import RESIDUE, WhenLost, when_lost
+from hub.policies import INTERNAL
 from hub.settings import settings
 from hub.settling import settle
 from hub.steps import HOUR, Step
@@ -46,11 +47,12 @@ class Promise(NamedTuple):
 def promises() -> list[Promise]:
     """Return what holds for every step, with the limits that are in force."""
     window, person = settings().send_window_seconds, settings().unknown_seconds / HOUR
+    database = INTERNAL.budget_seconds * settings().time_scale
     return [
         Promise("Before a provider is asked, the intent is committed with the complete request; if that fails, nothing is sent.", begin),
         Promise(f"Nothing is sent later than {window:g} s after that commit.", GuardedTransport),
         Promise("What came of a call is committed, also when its run is cancelled, and whoever learns it.", settle),
-        Promise("A commit that has begun is not cut off by a cancellation.", unhurried),
+        Promise(f"It is not cut off by a cancellation, nor lost while the database is away for less than {database:g} s.", steadfast),
         Promise(
             "One run at a time decides about an order, a sign-up or a release; what an overtaken run decides does not count.", check_claim
         ),
