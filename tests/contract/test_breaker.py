@@ -177,7 +177,7 @@ async def test_who_would_wait_too_long_for_a_limited_provider_parks(shop: Shop) 
 
 
 async def test_a_provider_that_nobody_calls_is_named_with_those_that_are(shop: Shop) -> None:
-    with pytest.raises(NoSuchProvider, match="no provider 'paypal'; it calls profiles, sendgrid, shippo, slack, stripe, twilio"):
+    with pytest.raises(NoSuchProvider, match="no provider 'paypal'; it calls github, profiles, sendgrid, shippo, slack, stripe, twilio"):
         await pause("paypal", "by hand")
 
 

@@ -80,6 +80,9 @@ async def _came_of_all(hub: Hub, matrix: list[Cell]) -> dict[Cell, Outcome]:
 
         with contextlib.suppress(AssertionError):
             await until(all_as_expected, seconds=SECONDS)
+        for cell in matrix:
+            if came[cell] != expected(cell):
+                came[cell] = await _came_of(hub, database, cell)
     return came
 
 
@@ -92,7 +95,7 @@ async def _came_of(hub: Hub, database: asyncpg.Connection, cell: Cell) -> Outcom
         told=frozenset(told(view)),
         errors=tuple(view["errors"]),
         seen=await _counted(hub, cell),
-        steps=frozenset(steps),
+        steps=frozenset(step for step in steps if not step.startswith("untold.")),  # the team is told a moment later
     )
 
 
