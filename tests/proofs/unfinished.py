@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from tests.journeys.hub_under_test import Hub
 
 DUE = """
@@ -27,10 +29,15 @@ async def unfinished(hub: Hub) -> list[str]:
     async with hub.database() as database, hub.database("prefect") as prefect:
         for order in await database.fetch(DUE):
             said.append(_line(order))
-            for question in (EFFECTS, CALLS, RUNS):
-                said += [f"    {_line(row)}" for row in await database.fetch(question, order["id"])]
+            said += await told_of(database, order["id"])
             said += [f"    {_line(row)}" for row in await prefect.fetch(FLOW_RUNS, order["id"])]
     return said
+
+
+async def told_of(database: asyncpg.Connection, subject_id: str) -> list[str]:
+    """Return a line for each effect, call and run of the subject."""
+    questions = (EFFECTS, CALLS, RUNS)
+    return [f"    {_line(row)}" for question in questions for row in await database.fetch(question, subject_id)]
 
 
 def _line(row: object) -> str:

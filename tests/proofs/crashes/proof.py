@@ -22,6 +22,7 @@ from tests.proofs.crashes.moments import Holds, Moment, moments_of, watch_change
 from tests.proofs.crashes.scenarios import Scenario
 from tests.proofs.crashes.strikes import Strike, Ward
 from tests.proofs.crashes.verdicts import End, ends, is_over, wrong
+from tests.proofs.unfinished import told_of
 
 SETTINGS = {
     "lease_seconds": 3,
@@ -174,9 +175,12 @@ class Proof:
     async def _judged(self, batch: Sequence[Cell], missed: set[str], seconds: Mapping[str, float]) -> list[Result]:
         async with self.hub.database() as database:
             now = await ends(self.hub, database)
+            red = {cell.subject: found for cell in batch if (found := wrong(now[cell.subject], self.calm[cell.scenario], cell.strike))}
+            for subject in red:
+                self.say("\n".join([f"{subject}: {red[subject]}, {now[subject]}", *await told_of(database, subject)]))
         results = []
         for cell in batch:
-            found = wrong(now[cell.subject], self.calm[cell.scenario], cell.strike)
+            found = red.get(cell.subject, [])
             outcome = NOT_MET if cell.subject in missed and not found else now[cell.subject].outcome
             results.append(Result(cell, outcome, tuple(found), seconds.get(cell.subject, RECOVER_SECONDS)))
         return results

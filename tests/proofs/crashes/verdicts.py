@@ -19,9 +19,7 @@ WAITS_FOR_NEWS = "release"
 """A release is due again when nobody has told anything for too long."""
 UNDER_WAY = "SELECT subject_id, step, state, resume_at FROM effects WHERE state = 'intended' OR resume_at IS NOT NULL"
 PENDING = "SELECT subject_id, step FROM effects WHERE state = 'pending' AND resume_at IS NULL"
-RECORDS = """
-    SELECT signup_id, 'log of ' || operation AS what FROM activities UNION ALL SELECT signup_id, 'registration' FROM registrations
-"""
+RECORDS = "SELECT signup_id, 'registration' AS what FROM registrations"
 A_MAIL_NOBODY_KNOWS_OF = "nobody knows whether sendgrid did"
 HARMLESS = ("slack.message_updated",)
 """Done twice it is done once: a message that shows the same again. `hub guarantees` says so of the step."""
