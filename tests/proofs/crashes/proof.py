@@ -176,13 +176,13 @@ class Proof:
         async with self.hub.database() as database:
             now = await ends(self.hub, database)
             red = {cell.subject: found for cell in batch if (found := wrong(now[cell.subject], self.calm[cell.scenario], cell.strike))}
-            for subject in red:
-                self.say("\n".join([f"{subject}: {red[subject]}, {now[subject]}", *await told_of(database, subject)]))
+            for subject, found in red.items():
+                self.say("\n".join([f"{subject}: {found}, {now[subject]}", *await told_of(database, subject)]))
         results = []
         for cell in batch:
-            found = red.get(cell.subject, [])
-            outcome = NOT_MET if cell.subject in missed and not found else now[cell.subject].outcome
-            results.append(Result(cell, outcome, tuple(found), seconds.get(cell.subject, RECOVER_SECONDS)))
+            troubles = red.get(cell.subject, [])
+            outcome = NOT_MET if cell.subject in missed and not troubles else now[cell.subject].outcome
+            results.append(Result(cell, outcome, tuple(troubles), seconds.get(cell.subject, RECOVER_SECONDS)))
         return results
 
 
