@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -187,10 +188,14 @@ class Proof:
 
 
 @asynccontextmanager
-async def proving(say: Say) -> AsyncIterator[Proof]:
-    """A hub with short leases, every change watched, webhooks withheld but those that move a parcel."""
+async def proving(say: Say, **changes: Any) -> AsyncIterator[Proof]:
+    """A hub with ``SETTINGS``, or others instead: short leases, every change watched, webhooks withheld but those that move a parcel."""
     with tempfile.TemporaryDirectory(prefix="held-") as held:
-        async with running_hub(sweep_seconds=SWEEP_SECONDS, **SETTINGS) as hub, hub.without_breakers(), hub.paused("sweep/hub"):
+        async with (
+            running_hub(sweep_seconds=SWEEP_SECONDS, **{**SETTINGS, **changes}) as hub,
+            hub.without_breakers(),
+            hub.paused("sweep/hub"),
+        ):
             ward = Ward(hub, Path(held), say)
             await ward.prepare()
             async with hub.database() as database:
