@@ -16,8 +16,8 @@ from deployments.processes import gone_within
 from deployments.supervisor import Say
 from tests.journeys.hub_under_test import Hub, until
 
-TIMEOUT_SECONDS = 15
-"""So long the accounts wait for an answer: longer than it takes until everybody stands where they are held."""
+TIMEOUT_SECONDS = 20
+"""So long the accounts wait for an answer: longer than anybody is held."""
 SECOND = "second-worker"
 
 
