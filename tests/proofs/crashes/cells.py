@@ -57,14 +57,18 @@ def first_strikes(moments: Mapping[Scenario, Iterable[Moment]]) -> list[tuple[Sc
 def second_strikes(
     recoveries: Mapping[Cell, Iterable[Moment]], traces: Mapping[Scenario, Iterable[Moment]]
 ) -> list[tuple[Scenario, tuple[Moment, ...], Strike]]:
-    """Return every moment that only a recovery comes through, after the strike that led to it."""
+    """
+    Return every moment that only a recovery comes through, after the strike that led to it.
+
+    Recoveries take their time, each its own, and nobody may be kept by a provider until the last has come (``HELD_AT_MOST_SECONDS``).
+    """
     known = {(scenario.kind, moment) for scenario, moments in traces.items() for moment in moments}
     found = []
     for cell, moments in recoveries.items():
         if cell.strike is not Strike.WORKER or len(cell.moments) > 1:
             continue
         for moment in moments:
-            if (cell.scenario.kind, moment) not in known:
+            if (cell.scenario.kind, moment) not in known and moment.where is not Where.ARRIVED:
                 known.add((cell.scenario.kind, moment))
                 found.append((cell.scenario, (*cell.moments, moment), Strike.WORKER))
     return found

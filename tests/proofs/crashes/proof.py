@@ -94,7 +94,7 @@ class Proof:
             await self.holds.hold(cell.subject, cell.moments[0])
         async with self._alive(subjects):
             for turn in range(len(batch[0].moments)):
-                missed |= await self._all_held(set(subjects))
+                missed |= await self._all_held(set(subjects), ARRIVE_SECONDS if turn else HELD_AT_MOST_SECONDS)
                 await self.ward.strike(strike)
                 struck_at = time.time()
                 await self.holds.let_go()
@@ -124,8 +124,8 @@ class Proof:
                 world.cancel()
             await asyncio.gather(*worlds, return_exceptions=True)
 
-    async def _all_held(self, subjects: set[str]) -> set[str]:
-        """Return those that have not come to their moment, when the others have."""
+    async def _all_held(self, subjects: set[str], at_most_seconds: float) -> set[str]:
+        """Return those that have not come to their moment, when the others have, or the first has waited for so long."""
         missing, first_at = set(subjects), float("inf")
 
         async def all_there() -> bool:
@@ -134,7 +134,7 @@ class Proof:
             missing.update(subjects - await self.holds.arrived())
             if missing != subjects:
                 first_at = min(first_at, time.monotonic())
-            return not missing or time.monotonic() - first_at > HELD_AT_MOST_SECONDS
+            return not missing or time.monotonic() - first_at > at_most_seconds
 
         with contextlib.suppress(AssertionError):
             await until(all_there, seconds=ARRIVE_SECONDS)
