@@ -211,6 +211,9 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     if way is WhenLost.REPEATED or (way is WhenLost.SAME_KEY and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
     open_too_long = age > settings().unknown_seconds
+    a_person_was_called = case.subject.attention is not None and row.state == EffectState.UNKNOWN and row.resume_at is None
+    if open_too_long and not terms.can_be_asked and a_person_was_called:
+        await _leave(session, NobodyKnows(row.provider, row.action, "a person has been asked to look"))
     if open_too_long and not terms.can_be_asked:
         await _leave(session, LeaseLost(await call_a_person(session, case.subject, row)))
     if not open_too_long:

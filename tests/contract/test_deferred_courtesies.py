@@ -9,8 +9,11 @@ import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
+from hub.beginning import begin
+from hub.begun import Ask
 from hub.claims import current
 from hub.database import transaction
+from hub.effects import LeaseLost
 from hub.enrolling import enrol
 from hub.facets import Status
 from hub.facts import PaymentSettled, ProfileCreated
@@ -20,7 +23,7 @@ from hub.refunds import RefundTerms, ask_refund
 from hub.signups import SignupRequest
 from hub.subject_rows import locked, record
 from hub.tables import AttemptRow, EffectRow
-from tests.contract.ledger_kit import Shop, effect_of, mail_effect, placed, row_of, sql
+from tests.contract.ledger_kit import Shop, effect_of, ends_with, mail_effect, placed, row_of, run, sql, time_passes
 from tests.contract.notice_kit import carrier_told, handled, mail_told, payment_told, told
 from tests.contract.process_kit import accounts_of, goes_on, rests, row_of_subject, snapshot_of, subject_rests
 from tests.contract.release_kit import a_release, silence
@@ -188,3 +191,21 @@ async def sending(subject_id: str, step: str) -> EffectRow:
     async with transaction() as session:
         mine = (col(EffectRow.subject_id) == subject_id, col(EffectRow.step).op("~")(rf"^{step}(\.[^.]+)?$"))
         return (await session.exec(select(EffectRow).where(*mine))).one()
+
+
+async def test_a_mail_of_which_nobody_knows_asks_one_person_once_and_the_order_rests(shop: Shop) -> None:
+    order_id = await in_transit()
+    mailed = await shop.sandbox.count("sendgrid", "mail", order_id)
+    with ends_with(LeaseLost):
+        async with run(order_id) as order:
+            effect = order.effect("shipped-mail", mail_effect(order).request)
+            assert isinstance(await begin(effect, shop.sendgrid.terms), Ask)
+            await time_passes(effect, 86_400.0 + 60)
+            raise LeaseLost("its process died")
+
+    row = await rests(order_id)
+
+    assert f"hub order resolve {order_id} shipped-mail" in (row.attention or "")
+    assert await shop.sandbox.count("sendgrid", "mail", order_id) == mailed
+    asked = [one for one in await shop.sandbox.objects("slack", "message") if order_id in one["text"] and "shipped-mail" in one["text"]]
+    assert len(asked) == 1
