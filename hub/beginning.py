@@ -21,7 +21,7 @@ from hub.kinds import kind_of
 from hub.lost_answers import WhenLost, when_lost
 from hub.policies import KEY_LIFE_SECONDS, RESTART
 from hub.settings import settings
-from hub.settling import call_a_person
+from hub.settling import call_a_person, calls_nobody_knows_of
 from hub.steps import EffectState
 from hub.subject_rows import database_now, locked
 from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns
@@ -194,13 +194,7 @@ async def postpone(effect: Effect) -> None:
 
 async def _open_calls(session: AsyncSession, row: EffectRow) -> list[AttemptRow]:
     """Return the calls of which nobody knows what came, oldest first."""
-    rows = await session.exec(
-        select(AttemptRow)
-        .where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call")
-        .where(col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown"))
-        .order_by(col(AttemptRow.id))
-    )
-    return list(rows)
+    return list(await session.exec(select(AttemptRow).where(*calls_nobody_knows_of(row)).order_by(col(AttemptRow.id))))
 
 
 async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, calls: list[AttemptRow]) -> Look | Wait | None:
@@ -211,10 +205,9 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     if way is WhenLost.REPEATED or (way is WhenLost.SAME_KEY and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
     open_too_long = age > settings().unknown_seconds
-    a_person_was_called = case.subject.attention is not None and row.state == EffectState.UNKNOWN and row.resume_at is None
-    if open_too_long and not terms.can_be_asked and a_person_was_called:
-        await _leave(session, NobodyKnows(row.provider, row.action, "a person has been asked to look"))
     if open_too_long and not terms.can_be_asked:
+        if case.subject.attention is not None and row.state == EffectState.UNKNOWN and row.resume_at is None:
+            await _leave(session, NobodyKnows(row.provider, row.action, "a person has been asked to look"))
         await _leave(session, LeaseLost(await call_a_person(session, case.subject, row)))
     if not open_too_long:
         await _check_budget(session, case.effect, now)

@@ -74,3 +74,23 @@ def notification_step(
         owed_request=owed_request,
         by_hand=carrier.by_hand,
     )
+
+
+def message_update(what: NotificationType, permits: Callable[[Any], bool], *, owed_request: type[Frozen] | None = None) -> Step:
+    """Return the step that changes the team's message about ``what``; it is as useful as the message, and done twice it is done once."""
+
+    def means(_attempt: int, shown: PostedMessage) -> Outcome:
+        return Outcome(EffectState.DONE, shown.timestamp)
+
+    return Step(
+        name="update",
+        provider="slack",
+        action="update the message",
+        policy=NOTIFICATION,
+        result=PostedMessage,
+        permits=permits,
+        means=means,
+        useful_seconds=what.useful_seconds,
+        harmless=True,
+        owed_request=owed_request,
+    )

@@ -7,8 +7,8 @@ from typing import Any
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
 from hub.facts import Fact, LabelBought, LabelVoided, PaymentCanceled, VoidRefused
-from hub.messages import Mail, MessageUpdate, PostedMessage, TeamMessage, TextRequest
-from hub.notification_steps import notification_step
+from hub.messages import Mail, MessageUpdate, TeamMessage, TextRequest
+from hub.notification_steps import message_update, notification_step
 from hub.notification_types import (
     APPROVAL_ASKED,
     APPROVAL_DECLINED,
@@ -28,7 +28,7 @@ from hub.parcel_facts import purchase_refused
 from hub.parcels import Label, Quote, Void, VoidRequest, VoidStatus
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, PaymentStatus, RefundRequest
-from hub.policies import EXTERNAL, NOTIFICATION, PAYMENT
+from hub.policies import EXTERNAL, PAYMENT
 from hub.steps import EffectState, Outcome, Step
 
 
@@ -63,10 +63,6 @@ def _voided_by_hand(request: dict[str, Any], _reference: str) -> Void:
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
     return purchase_refused(attempt, refusal.code, refusal.reference)
-
-
-def _updated(_attempt: int, shown: PostedMessage) -> Outcome:
-    return Outcome(EffectState.DONE, shown.timestamp)
 
 
 def _may_pay(facets: Facets) -> bool:
@@ -144,18 +140,7 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(TEAM_ALERT, "tell the team", _has_failed),
         notification_step(LATE_MONEY, "tell the team", _always, owed_request=TeamMessage),
         notification_step(APPROVAL_ASKED, "tell the team", _always, owed_request=TeamMessage),
-        Step(
-            name="update",
-            provider="slack",
-            action="update the message",
-            policy=NOTIFICATION,
-            result=PostedMessage,
-            permits=_always,
-            means=_updated,
-            useful_seconds=APPROVAL_ASKED.useful_seconds,
-            harmless=True,
-            owed_request=MessageUpdate,
-        ),
+        message_update(APPROVAL_ASKED, _always, owed_request=MessageUpdate),
         notification_step(APPROVAL_DECLINED, "tell the team", _always, owed_request=TeamMessage),
         notification_step(ATTENTION, "tell the team", _always),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hub.deploying import Deployment, Mark, MarkRequest
 from hub.errors import Refused
 from hub.facts import DeploymentMade, DeploymentMarked, DeploymentRefused, Fact
-from hub.messages import PostedMessage
-from hub.notification_steps import notification_step
+from hub.notification_steps import message_update, notification_step
 from hub.notification_types import ATTENTION, RELEASE, RELEASE_SILENT
-from hub.policies import EXTERNAL, NOTIFICATION
+from hub.policies import EXTERNAL
 from hub.release_facets import ReleaseFacets, ReleaseStage
 from hub.steps import DAY, EffectState, Outcome, Step
 
@@ -23,10 +22,6 @@ def _deployment_refused(_attempt: int, refusal: Refused) -> Fact:
 
 def _mark_means(_attempt: int, mark: Mark) -> Outcome:
     return Outcome(EffectState.DONE, str(mark.status_id), DeploymentMarked(status_id=mark.status_id))
-
-
-def _updated(_attempt: int, message: PostedMessage) -> Outcome:
-    return Outcome(EffectState.DONE, message.timestamp)
 
 
 def _is_requested(facets: ReleaseFacets) -> bool:
@@ -66,17 +61,7 @@ RELEASE_STEPS: dict[str, Step] = {
             owed_request=MarkRequest,
         ),
         notification_step(RELEASE, "tell the team", _always),
-        Step(
-            name="update",
-            provider="slack",
-            action="update the message",
-            policy=NOTIFICATION,
-            result=PostedMessage,
-            permits=_always,
-            means=_updated,
-            useful_seconds=RELEASE.useful_seconds,
-            harmless=True,
-        ),
+        message_update(RELEASE, _always),
         notification_step(RELEASE_SILENT, "tell the team", _timed_out),
         notification_step(ATTENTION, "tell the team", _always),
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.effects import step_of
 from hub.facts import ToldByHand
 from hub.kinds import kind_of
+from hub.settling import end_calls
 from hub.steps import EffectState
 from hub.subject_rows import locked, record, take_up_again
-from hub.tables import AttemptRow, EffectRow, SubjectColumns
+from hub.tables import EffectRow, SubjectColumns
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +78,7 @@ async def _it_happened(session: AsyncSession, row: SubjectColumns, effect: Effec
     outcome = what.means(effect.attempt, result)
     effect.state, effect.reference, effect.code, effect.resume_at = outcome.state, outcome.reference, outcome.code, None
     effect.result, effect.settled_at = result.model_dump(mode="json"), now
-    await _end_calls(session, effect, "found", now)
+    await end_calls(session, effect, "found", now)
     if outcome.fact is not None:
         await record(session, row, outcome.fact, source="person")
 
@@ -88,12 +88,4 @@ async def _it_did_not(session: AsyncSession, row: SubjectColumns, effect: Effect
         why = f"{effect.provider} said no ({effect.code}), so it is known that it did not happen"
         raise NothingToResolve(f"{effect.subject_kind} {row.id}", effect.step, why)
     effect.state, effect.resume_at = EffectState.INTENDED, None
-    await _end_calls(session, effect, "absent", now)
-
-
-async def _end_calls(session: AsyncSession, effect: EffectRow, outcome: str, now: datetime) -> None:
-    calls = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.kind) == "call")
-    unsettled = col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown")
-    await session.exec(
-        update(AttemptRow).where(*calls, unsettled).values(outcome=outcome, ended_at=func.coalesce(col(AttemptRow.ended_at), now))
-    )
+    await end_calls(session, effect, "absent", now)

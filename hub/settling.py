@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import ColumnElement, bindparam, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -61,13 +61,20 @@ async def found(effect: Effect, at: datetime, exchange: Exchange, result: Frozen
         await _note_look(session, effect, at, exchange, "found")
         await gate_is_fine(session, row.provider)
         await _write(session, subject, row, outcome, result, source="resolver", now=now)
-        await session.exec(
-            update(AttemptRow)
-            .where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call")
-            .where(col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown"))
-            .values(outcome="found", ended_at=func.coalesce(col(AttemptRow.ended_at), now))
-        )
+        await end_calls(session, row, "found", now)
     return outcome
+
+
+def calls_nobody_knows_of(row: EffectRow) -> tuple[ColumnElement[bool], ...]:
+    """Return what is true of the effect's calls of which nobody knows what came."""
+    unknown = col(AttemptRow.outcome).is_(None) | (col(AttemptRow.outcome) == "unknown")
+    return col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call", unknown
+
+
+async def end_calls(session: AsyncSession, row: EffectRow, outcome: str, now: datetime) -> None:
+    """Note what came of the calls of which nobody knew; one that had ended keeps the time of its end."""
+    ended_at = func.coalesce(col(AttemptRow.ended_at), now)
+    await session.exec(update(AttemptRow).where(*calls_nobody_knows_of(row)).values(outcome=outcome, ended_at=ended_at))
 
 
 async def absent(effect: Effect, at: datetime, exchange: Exchange) -> float | None:
