@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -49,13 +50,9 @@ async def _reached(delivered: Callable[[], int], share: float) -> bool:
 
 async def killed(hub: Hub, role: str, delivered: int, say: Say) -> Kill:
     """Kill -9 the role's processes, show them gone, and return when the supervisor has brought it back."""
-    supervised, first = hub.stack.running[role], psutil.Process(hub.stack.pid(role))
-    doomed = {process.pid: process for process in (first, *first.children(recursive=True))}
-    began = time.monotonic()
-    for pid in doomed:
-        os.kill(pid, signal.SIGKILL)
-    assert await gone_within(doomed.values(), 5) == [], f"{role} {list(doomed)} did not die"
-    say(f"killed -9 and gone: {role} {list(doomed)}, after {delivered} deliveries")
+    supervised, began = hub.stack.running[role], time.monotonic()
+    doomed = await killed_with_children(hub, role)
+    say(f"killed -9 and gone: {role} {doomed}, after {delivered} deliveries")
 
     async def back() -> bool:
         try:
@@ -66,4 +63,16 @@ async def killed(hub: Hub, role: str, delivered: int, say: Say) -> Kill:
     await until(back, seconds=BACK_SECONDS, what=lambda: f"the {role} to come back")
     seconds = time.monotonic() - began
     say(f"back: {role} as {hub.stack.pid(role)} after {seconds:.1f} s")
-    return Kill(role, list(doomed), delivered, seconds)
+    return Kill(role, doomed, delivered, seconds)
+
+
+async def killed_with_children(hub: Hub, role: str) -> list[int]:
+    """Kill -9 the role's process and every child of it, show them gone, and return their pids."""
+    first = psutil.Process(hub.stack.pid(role))
+    doomed = [first, *first.children(recursive=True)]
+    for process in doomed:
+        with contextlib.suppress(ProcessLookupError):  # a child that its parent's end took along
+            os.kill(process.pid, signal.SIGKILL)
+    pids = [process.pid for process in doomed]
+    assert await gone_within(doomed, 5) == [], f"{role} {pids} did not die"
+    return pids

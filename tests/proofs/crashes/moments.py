@@ -79,11 +79,6 @@ class Moment:
     nth: int
     title: str = field(compare=False)
 
-    @property
-    def provider(self) -> str | None:
-        """Who has the request, when somebody has."""
-        return self.what.partition("/")[0] if self.where in (Where.ARRIVED, Where.WORKED) else None
-
 
 async def watch_changes(database: asyncpg.Connection) -> None:
     """Have every change of the ledger written down from now on."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deployments.processes import gone_within
 from deployments.supervisor import Say
 from tests.journeys.hub_under_test import Hub, until
+from tests.proofs.killing import killed_with_children
 
 TIMEOUT_SECONDS = 20
 """So long the accounts wait for an answer: longer than anybody is held."""
@@ -57,17 +57,17 @@ class Ward:
         """Make it happen; what was killed is gone when this returns."""
         match strike:
             case Strike.WORKER:
-                await self._kill("worker")
+                await self._killed("worker")
             case Strike.SERVER:
-                await self._kill("prefect-server")
+                await self._killed("prefect-server")
             case Strike.DATABASE:
-                await self._kill("database")
+                await self._killed("database")
             case Strike.FREEZE:
                 self._signal("worker", signal.SIGSTOP)
                 self._signal(SECOND, signal.SIGCONT)
 
     async def thaw(self) -> None:
-        """The worker that stood still goes on where it was, and the other one stands still again."""
+        """The worker that stood still goes on where it was."""
         self._signal("worker", signal.SIGCONT)
 
     async def rest(self) -> None:
@@ -88,14 +88,8 @@ class Ward:
 
         await until(answers, seconds=120, what=lambda: "the stack to be back")
 
-    async def _kill(self, role: str) -> None:
-        first = psutil.Process(self._hub.stack.pid(role))
-        doomed = [first, *first.children(recursive=True)]
-        for process in doomed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        assert await gone_within(doomed, 10) == [], f"{role} did not die"
-        self._say(f"killed -9 and gone: {role} {[process.pid for process in doomed]}")
+    async def _killed(self, role: str) -> None:
+        self._say(f"killed -9 and gone: {role} {await killed_with_children(self._hub, role)}")
 
     def _signal(self, role: str, number: signal.Signals) -> None:
         first = psutil.Process(self._hub.stack.pid(role))
