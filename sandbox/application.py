@@ -31,6 +31,7 @@ from sandbox.slack_api import Slack
 from sandbox.store import Store
 from sandbox.stripe_api import Stripe
 from sandbox.stripe_deeds import StripeDeeds
+from sandbox.tampering import Tampering
 from sandbox.twilio_api import Twilio
 from sandbox.world_deeds import WorldDeeds
 
@@ -84,7 +85,11 @@ def create_app(
                 reception,
                 providers,
                 token,
-                more=[*CallbackControl(callbacks).endpoints(), *StripeDeeds(world).endpoints(), *WorldDeeds(world).endpoints()],
+                more=[
+                    endpoint
+                    for some in (CallbackControl(callbacks), StripeDeeds(world), WorldDeeds(world), Tampering(world))
+                    for endpoint in some.endpoints()
+                ],
             ).routes(),
             *(
                 Route(path, _answering(reception, one), methods=_METHODS)

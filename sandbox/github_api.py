@@ -71,6 +71,10 @@ def _list(call: Call) -> Answer:
     return Answer(200, json.dumps(_page(call, found)), {"Content-Type": "application/json"})
 
 
+def _read(call: Call) -> Answer:
+    return Answer(200, _deployment(call))
+
+
 def _create_status(call: Call) -> Answer:
     deployment, state = _deployment(call), call.values.get("state")
     if state not in STATES:
@@ -133,6 +137,7 @@ class GitHub(Provider):
         Operation("who am I", "GET", "/user", _user),
         Operation("create deployment", "POST", "/repos/{owner}/{repo}/deployments", _create),
         Operation("list deployments", "GET", "/repos/{owner}/{repo}/deployments", _list),
+        Operation("read deployment", "GET", "/repos/{owner}/{repo}/deployments/{id}", _read),
         Operation("create status", "POST", "/repos/{owner}/{repo}/deployments/{id}/statuses", _create_status),
         Operation("list statuses", "GET", "/repos/{owner}/{repo}/deployments/{id}/statuses", _list_statuses),
         Operation("list deliveries", "GET", "/repos/{owner}/{repo}/hooks/{hook}/deliveries", list_deliveries),

@@ -98,6 +98,13 @@ class Store:
         ).fetchone()
         return None if row is None else json.loads(row["body"])
 
+    def parent_of(self, provider: str, kind: str, identity: str) -> str:
+        """Return what the object was put below; "" when it stands alone, or there is none."""
+        row = self.connection.execute(
+            "SELECT parent FROM objects WHERE provider = ? AND kind = ? AND id = ?", (provider, kind, identity)
+        ).fetchone()
+        return "" if row is None else str(row["parent"])
+
     def remove(self, provider: str, kind: str, identity: str) -> None:
         """Forget the object, if it is there."""
         self.connection.execute("DELETE FROM objects WHERE provider = ? AND kind = ? AND id = ?", (provider, kind, identity))

@@ -146,6 +146,15 @@ class SandboxControl:
         """What a provider keeps, newest first, e.g. sendgrid's mail."""
         return list((await self._get("objects", provider=provider, kind=kind))["objects"])
 
+    async def tamper(self, provider: str, kind: str, identity: str, like: str | None = None, **changes: Any) -> dict[str, Any]:
+        """Change what a provider keeps, or insert a copy of ``like``, behind everybody's back; returns the object."""
+        path = f"/_sandbox/objects/{provider}/{kind}/{identity}"
+        return dict((await self._client.put(path, json={"like": like, "changes": changes})).raise_for_status().json())
+
+    async def take_away(self, provider: str, kind: str, identity: str) -> None:
+        """Remove what a provider keeps, behind everybody's back."""
+        (await self._client.delete(f"/_sandbox/objects/{provider}/{kind}/{identity}")).raise_for_status()
+
     async def latency(self, **milliseconds: float) -> None:
         """Make providers slower or quicker."""
         await self._post("latency", milliseconds)
