@@ -35,7 +35,9 @@ class _Made(Answer):
     id: int
 
 
-class _Deployment(Answer):
+class DeploymentAnswer(Answer):
+    """A deployment as GitHub shows it."""
+
     id: int
     payload: dict[str, Any] | str | None
     created_at: str
@@ -45,14 +47,22 @@ class _Deployment(Answer):
         """Return our reference, if it has one."""
         return self.payload.get("effect") if isinstance(self.payload, dict) else None
 
+    @property
+    def made_at(self) -> datetime:
+        """Return when it was asked for."""
+        return _moment(self.created_at)
 
-class _Status(Answer):
+
+class StatusAnswer(Answer):
+    """A status of a deployment as GitHub shows it."""
+
     id: int
     state: DeploymentState
     environment: str
     description: str | None
 
     def in_our_type(self) -> DeploymentStatus:
+        """Return it as one of our values."""
         return DeploymentStatus(status_id=self.id, state=self.state, environment=self.environment, description=self.description or "")
 
 
@@ -64,8 +74,8 @@ class _Delivery(Answer):
     event: str
 
 
-_DEPLOYMENTS = TypeAdapter(list[_Deployment])
-_STATUSES = TypeAdapter(list[_Status])
+_DEPLOYMENTS = TypeAdapter(list[DeploymentAnswer])
+_STATUSES = TypeAdapter(list[StatusAnswer])
 _DELIVERIES = TypeAdapter(list[_Delivery])
 
 
@@ -154,7 +164,7 @@ class GitHubAccount(ProviderAccount):
                 for deployment in found:
                     if deployment.effect == key:
                         return Deployment(deployment_id=deployment.id)
-                if len(found) < PAGE or all(_moment(deployment.created_at) < oldest for deployment in found):
+                if len(found) < PAGE or all(deployment.made_at < oldest for deployment in found):
                     return None
             raise call.unknown("there is more than we look through")
 
@@ -169,7 +179,7 @@ class GitHubAccount(ProviderAccount):
         with in_our_words("mark the deployment"):
             return Mark(
                 status_id=_Made.model_validate(
-                    await ask(client, "POST", _statuses(request.repository, request.deployment_id), json=said)
+                    await ask(client, "POST", statuses_path(request.repository, request.deployment_id), json=said)
                 ).id
             )
 
@@ -193,7 +203,7 @@ class GitHubAccount(ProviderAccount):
         told: list[DeploymentStatus] = []
         client = await self.get_client()
         with in_our_words("list the statuses") as call:
-            async for page in _pages(client, _statuses(repository, deployment_id), {}):
+            async for page in _pages(client, statuses_path(repository, deployment_id), {}):
                 found = _STATUSES.validate_python(page)
                 told += [status.in_our_type() for status in found]
                 if len(found) < PAGE:
@@ -247,7 +257,8 @@ async def _pages(client: GuardedClient, path: str, where: dict[str, str]) -> Asy
         yield await ask(client, "GET", path, params={**where, "per_page": PAGE, "page": page})
 
 
-def _statuses(repository: str, deployment_id: int) -> str:
+def statuses_path(repository: str, deployment_id: int) -> str:
+    """Return where the statuses of a deployment are."""
     return f"/repos/{repository}/deployments/{deployment_id}/statuses"
 
 

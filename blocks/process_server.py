@@ -76,6 +76,12 @@ async def start_subject_run(kind: str, subject_id: str, key: str) -> FlowRun:
     return await start_run(f"{process.flow}/hub", {process.parameter: subject_id}, key=key, tags=(f"{kind}:{subject_id}",))
 
 
+async def final_state(run_id: UUID) -> str | None:
+    """Return the name of the state that the run has ended in; None as long as it goes on."""
+    state = (await (await connection()).read_flow_run(run_id)).state
+    return state.name if state is not None and state.is_final() else None
+
+
 async def unfinished_runs(flow: str, *, older_than_seconds: float) -> list[FlowRun]:
     """Return the runs of ``flow`` that stand in Pending or Running for longer than that."""
     states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))

@@ -40,7 +40,9 @@ class _Sent(Answer):
     status: str = Field(pattern=r"^[a-z_]{1,40}$")
 
 
-class _Message(_Sent):
+class Message(_Sent):
+    """A text as Twilio lists it."""
+
     body: str | None
     date_created: datetime
 
@@ -57,7 +59,7 @@ class _Message(_Sent):
 
 
 class _Messages(Answer):
-    messages: list[_Message]
+    messages: list[Message]
     next_page_uri: str | None
 
 
@@ -139,7 +141,7 @@ class TwilioAccount(ProviderAccount):
             form["StatusCallback"] = told_at(request.status_callback, key)
         client = await self.get_client()
         with in_our_words("send the text"):
-            sent = _Sent.model_validate(await ask(client, "POST", self._messages, data=form))
+            sent = _Sent.model_validate(await ask(client, "POST", self.messages_path, data=form))
             return SentText(sid=sent.sid, status=sent.status)
 
     async def find_text(self, request: TextRequest, *, key: str, since: datetime) -> SentText | None:
@@ -159,7 +161,7 @@ class TwilioAccount(ProviderAccount):
         client = await self.get_client()
         with in_our_words("look for the text") as call:
             for _ in range(PAGES):
-                page = _Messages.model_validate(await ask(client, "GET", self._messages, params=where))
+                page = _Messages.model_validate(await ask(client, "GET", self.messages_path, params=where))
                 for message in page.messages:
                     if message.body and message.body.rstrip().endswith(reference):
                         return SentText(sid=message.sid, status=message.status)
@@ -174,7 +176,8 @@ class TwilioAccount(ProviderAccount):
             return None
 
     @property
-    def _messages(self) -> str:
+    def messages_path(self) -> str:
+        """Where the account's texts are."""
         return f"/2010-04-01/Accounts/{self.account_sid}/Messages.json"
 
     @property

@@ -24,6 +24,7 @@ _app.command("deployments.order_commands:orders", name="orders", help="All order
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
 _app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry, resolve.")
 _app.command("deployments.release_commands:release", name="release", help="One release: start, show, explain, retry, resolve.")
+_app.command("deployments.reconcile_commands:reconcile", name="reconcile", help="Compare the ledger with the providers now.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
 _app.command(
     "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."

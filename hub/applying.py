@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 Paying = OrderRow | SignupRow
 """The subjects that money is taken from; a release costs nothing."""
+KNOWN = ", which was known"
 FOLLOWS: dict[str, Callable[..., Awaitable[None]]] = {"order": follow_order, "signup": follow_signup}
 """By kind of subject, where there is anything: makes what a new fact makes necessary due, in the same commit."""
 
@@ -54,7 +55,15 @@ class Contradiction(Exception):
     """What the provider says cannot be true of this subject; nothing of it was applied, and a person has to look."""
 
 
-async def apply(session: AsyncSession, row: SubjectColumns, effect: EffectRow | None, address: Address, facts: Sequence[Fact]) -> str:
+async def apply(
+    session: AsyncSession,
+    row: SubjectColumns,
+    effect: EffectRow | None,
+    address: Address,
+    facts: Sequence[Fact],
+    *,
+    source: str = "webhook",
+) -> str:
     """
     Take in ``facts`` about the locked ``row`` (and its ``effect``, where the provider named one), and return what they were.
 
@@ -71,15 +80,20 @@ async def apply(session: AsyncSession, row: SubjectColumns, effect: EffectRow | 
         epoch, waits_until = row.epoch, effect and effect.resume_at
         meant = await _effect_meant(session, effect, fact)
         changed = meant is not None and await _settle(session, row, meant, told_by(fact, meant))
-        new = await record(session, row, fact, source="webhook")
+        new = await record(session, row, fact, source=source)
         if changed and row.epoch == epoch:
             row.epoch += 1
         if changed and waits_until is not None and row.resume_at == waits_until:
             row.resume_at = await database_now(session)  # what it waited to know is known
         if new and follow is not None:
             await follow(session, row, effect, fact)
-        said.append(fact.kind if new else f"{fact.kind}, which was known")
+        said.append(fact.kind if new else f"{fact.kind}{KNOWN}")
     return "; ".join(said)
+
+
+def says_something_new(outcome: str) -> bool:
+    """Tell from what ``apply`` returned whether any of the facts was new."""
+    return any(not fact.endswith(KNOWN) for fact in outcome.split("; "))
 
 
 async def _effect_meant(session: AsyncSession, effect: EffectRow | None, fact: Fact) -> EffectRow | None:

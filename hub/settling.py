@@ -60,9 +60,16 @@ async def found(effect: Effect, at: datetime, exchange: Exchange, result: Frozen
         row = await _row(session, effect)
         await _note_look(session, effect, at, exchange, "found")
         await gate_is_fine(session, row.provider)
-        await _write(session, subject, row, outcome, result, source="resolver", now=now)
-        await end_calls(session, row, "found", now)
+        await found_there(session, subject, row, outcome, result, now=now)
     return outcome
+
+
+async def found_there(
+    session: AsyncSession, subject: SubjectColumns, row: EffectRow, outcome: Outcome, result: Frozen, *, now: datetime
+) -> None:
+    """Settle the effect of the locked subject by what is at the provider, and end the calls of which nobody knew."""
+    await _write(session, subject, row, outcome, result, source="resolver", now=now)
+    await end_calls(session, row, "found", now)
 
 
 def calls_nobody_knows_of(row: EffectRow) -> tuple[ColumnElement[bool], ...]:

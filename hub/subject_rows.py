@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEW: dict[str, Any] = {"attempt": 1, "epoch": 1, "fence": 0, "runs_without_progress": 0}
 """How the row of a subject begins, whatever its kind."""
-NEWS = ("webhook", "person", "late run")
+NEWS = ("webhook", "reconciliation", "person", "late run")
 _FACT = insert(metadata.tables["facts"]).on_conflict_do_nothing().returning(metadata.tables["facts"].c.at)
 
 

@@ -155,7 +155,7 @@ class FactRow(SQLModel, table=True):
     """
     Something that has happened to a subject, recorded once under its identity.
 
-    ``source``: run, late run, undo, resolver, sweep, clock, webhook or person.
+    ``source``: run, late run, undo, resolver, sweep, clock, webhook, reconciliation or person.
     """
 
     __tablename__ = "facts"

@@ -16,9 +16,9 @@ from hub.readings import (
     twilio_events,
 )
 from hub.readings.news import Address, News, Reference, Unreadable
-from hub.readings.registry import Reading, all_readings, reading_of, reads
+from hub.readings.registry import Reading, all_readings, kinds_that_matter, reading_of, reads
 
-__all__ = ["PROVIDERS", "Address", "News", "Reading", "Reference", "Unreadable", "all_readings", "reading_of", "reads"]
+__all__ = ["PROVIDERS", "Address", "News", "Reading", "Reference", "Unreadable", "all_readings", "kinds_that_matter", "reading_of", "reads"]
 
 _MODULES = (custom_events, github_events, sendgrid_events, shippo_events, slack_events, stripe_events, twilio_events)
 PROVIDERS = tuple(module.PROVIDER for module in _MODULES)

@@ -15,6 +15,7 @@ Reading = Callable[[dict[str, Any]], News | None]
 """Returns what an event means, or None for news that we do not act on. Raises ``Unreadable`` and nothing else."""
 
 _readings: dict[tuple[str, str], Reading] = {}
+_ignored: set[tuple[str, str]] = set()
 
 
 def reads(provider: str, *kinds: str) -> Callable[[Reading], Reading]:
@@ -50,11 +51,17 @@ def ignores(provider: str, *kinds: str, because: str) -> None:
 
     no_news.__doc__ = because
     reads(provider, *kinds)(no_news)
+    _ignored.update((provider, kind) for kind in kinds)
 
 
 def reading_of(provider: str, kind: str) -> Reading | None:
     """Return the reading of this event, or None when nobody reads it."""
     return _readings.get((provider, kind))
+
+
+def kinds_that_matter(provider: str) -> tuple[str, ...]:
+    """Return the provider's kinds of events that can mean something to us."""
+    return tuple(kind for of, kind in sorted(_readings.keys() - _ignored) if of == provider)
 
 
 def all_readings() -> Mapping[tuple[str, str], Reading]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order
+from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order, until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -185,3 +186,27 @@ async def test_prefect_refuses_a_card_number_before_it_is_stored_anywhere(hub: H
     assert answer.status_code == 409
     assert "order.paymentMethod" in answer.text
     assert (await hub.gateway.get("/orders/o-card")).status_code == 404
+
+
+async def test_what_was_changed_at_a_provider_is_found_by_reconciling_and_the_team_and_a_person_hear_of_it(hub: Hub) -> None:
+    since = datetime.now(UTC)
+    await hub.place("o-altered")
+    await hub.until_status("o-altered", "confirmed")
+    async with hub.database() as database:
+        payment_id = await database.fetchval("SELECT payment_id FROM orders WHERE id = 'o-altered'")
+    await hub.sandbox.tamper("stripe", "payment_intent", payment_id, amount=9_000, amount_received=9_000)
+
+    said = await hub.command(
+        "hub", "reconcile", "--since", f"{since:%Y-%m-%dT%H:%M:%S%z}", "--until", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S%z}"
+    )
+
+    assert "another amount" in said
+    assert payment_id in said
+    await hub.until_status("o-altered", "needs_attention")
+    heads = said.rsplit("heads ", 1)[1].strip()
+
+    async def team_knows() -> bool:
+        told = [message["text"] for message in await hub.sandbox.objects("slack", "message")]
+        return len([text for text in told if text.startswith("Reconciliation") and heads in text]) == 1
+
+    await until(team_knows, seconds=30, what=lambda: "the team to be told of the reconciliation")

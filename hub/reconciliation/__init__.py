@@ -1,0 +1,1 @@
+"""Reconciliation: what the ledger says, compared with what the providers say. Nothing here speaks to a provider."""
