@@ -103,6 +103,7 @@ class EffectRow(SQLModel, table=True):
         Index("effects_by_subject", "subject_kind", "subject_id", "step"),
         Index("effects_due", "resume_at", postgresql_where=text("resume_at IS NOT NULL")),
         Index("effects_open", "provider", postgresql_where=text("state IN ('intended', 'pending', 'unknown')")),
+        Index("effects_by_time", "created_at", postgresql_using="brin"),
         Index("effects_by_reference", "provider", "reference", postgresql_where=text("reference IS NOT NULL")),
     )
 

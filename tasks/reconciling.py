@@ -52,21 +52,26 @@ async def compare_with(begun: Begun, provider: str) -> Compared:
     """
     Compare the ledger with everything of ours that the provider shows of the period, and say what came of it.
 
-    Whatever ends this early is noted, and keeps nobody from the other providers. Twice at once does no harm.
+    A list that cannot be read is noted, and keeps nobody from the others. Twice at once does no harm.
     """
     findings = Findings(provider)
     if provider == MAILS:
         return await _mails(begun.period, findings)
     if await is_left_alone(provider):
         return findings.result("not compared: nobody may ask it anything now, see `hub providers list`")
+    faults: list[str] = []
     try:
         if provider == StripeAccount.provider:
             await _pull(begun.period, findings)
-        for shelf in await _SHELVES[provider](begun.period):
-            await _look_through(begun, shelf, findings)
+        shelves = await _SHELVES[provider](begun.period)
     except ProviderError as error:
-        return findings.result(f"not compared to the end: {error}")
-    return findings.result()
+        return findings.result(f"not compared: {error}")
+    for shelf in shelves:
+        try:
+            await _look_through(begun, shelf, findings)
+        except ProviderError as error:
+            faults.append(str(error))
+    return findings.result(f"not compared to the end: {'; '.join(faults)}" if faults else "")
 
 
 @straight

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
+from sqlmodel import col, select
 
 from hub.database import transaction
 from hub.messages import TeamMessage
@@ -60,12 +60,13 @@ async def begin_reconciliation(reconciliation_id: str, since: datetime | None = 
 
 
 async def finish_reconciliation(report: Report) -> None:
-    """Commit what was found, and forget what was seen on the way."""
+    """Commit what was found, and forget what was seen on the way; also by those that were begun before, and perhaps died."""
     async with transaction() as session:
         row = await session.get_one(ReconciliationRow, report.id, with_for_update=True)
         row.finished_at, row.outcome = await database_now(session), report.model_dump(mode="json")
         row.audit_heads = report.audit_heads
-        await session.exec(delete(SightingRow).where(col(SightingRow.reconciliation_id) == report.id))
+        over = select(col(ReconciliationRow.id)).where(col(ReconciliationRow.started_at) <= row.started_at)
+        await session.exec(delete(SightingRow).where(col(SightingRow.reconciliation_id).in_(over)))
 
 
 async def report_of(reconciliation_id: str) -> Report | None:

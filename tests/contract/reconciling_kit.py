@@ -103,9 +103,10 @@ async def open_market(sandbox: Sandbox, receiver: Receiver) -> AsyncIterator[Mar
             yield Market(shop, receiver)
 
 
-def told_of(report: Report) -> list[tuple[str, str, str]]:
-    """Return the differences as provider, way and reference, sorted."""
-    return sorted((one.provider, str(one.what), one.reference) for compared in report.providers for one in compared.differences)
+def told_of(report: Report, *, repaired: bool | None = None) -> list[tuple[str, str, str]]:
+    """Return the differences as provider, way and reference, sorted; ``repaired`` narrows them."""
+    found = [one for compared in report.providers for one in compared.differences if repaired in (None, one.repaired)]
+    return sorted((one.provider, one.what, one.reference) for one in found)
 
 
 async def effect(subject_id: str, step: str) -> EffectRow:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -15,40 +15,43 @@ from hub.attention import attention_list
 from hub.database import transaction
 from hub.errors import OutcomeUnknown
 from hub.facets import Status
-from hub.messages import TeamMessage, TextRequest
-from hub.parcels import LabelRequest, VoidRequest
-from hub.payments import PaymentRequest
+from hub.reconciliation.comparing import What
 from hub.reconciliation.periods import PERIOD, NotAPeriod, begin_reconciliation, report_of
 from hub.reconciliation.reports import Report
 from hub.reconciliation_tables import SightingRow
 from hub.steps import EffectState
-from hub.subject_rows import hub_identity
 from tasks.bulk import in_bulk
 from tasks.reconciling import conclude, tell_team
+from tests.contract.behind_our_back import (
+    AMOUNT,
+    CALLS,
+    CHARGES,
+    LABELS,
+    MESSAGES,
+    REFUNDS,
+    REPAIRED,
+    Deed,
+    Planted,
+    a_charge_is_removed,
+    a_deployment_goes_elsewhere,
+    a_deployment_goes_on,
+    a_label_is_given_back,
+    money_is_given_back,
+    others_are_busy,
+    payment_of,
+    the_customer_is_texted_again,
+)
 from tests.contract.ledger_kit import facts_of, placed, row_of
 from tests.contract.process_kit import goes_on, rests, row_of_subject
 from tests.contract.reconciling_kit import HAS_A_PHONE, Market, effect, is_long_ago, open_market, told_of
 from tests.contract.sandbox_process import Sandbox
 from tests.contract.webhook_receiver import Receiver
 
-AMOUNT = 10_000
-LISTED = ("nobody asked for it", "gone", "another amount", "done twice", "something else", "not heard of")
-ANOTHER_HUB = UUID("3f1c0000-0000-4000-8000-0000000000ff")
-
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def market(both: tuple[Sandbox, Receiver], hub_database: str) -> AsyncIterator[Market]:
     async with open_market(*both) as market:
         yield market
-
-
-async def my_hub() -> UUID:
-    async with transaction() as session:
-        return (await hub_identity(session)).hub_id
-
-
-async def payment_of(order_id: str) -> str:
-    return (await row_of(order_id)).payment_id or ""
 
 
 async def kinds_of(order_id: str) -> list[str]:
@@ -61,7 +64,7 @@ def is_clean(report: Report) -> None:
 
 
 async def test_a_hub_that_was_told_everything_has_no_differences(market: Market) -> None:
-    await asyncio.gather(*(market.order() for _ in range(30)))
+    await asyncio.gather(*(market.order() for _ in range(20)))
     await market.order(**HAS_A_PHONE)
     await market.order(paymentMethod="pm_card_chargeDeclined")
     await market.order(paymentMethod="pm_card_authenticationRequired")
@@ -73,11 +76,11 @@ async def test_a_hub_that_was_told_everything_has_no_differences(market: Market)
 
     is_clean(report)
     compared = {one.provider: one.compared for one in report.providers}
-    assert compared["stripe"] >= 35
-    assert compared["shippo"] == 31
-    assert compared["slack"] >= 34
+    assert compared["stripe"] >= 25
+    assert compared["shippo"] == 21
+    assert compared["slack"] >= 24
     assert (compared["twilio"], compared["github"]) == (1, 1)
-    assert compared["sendgrid"] >= 31
+    assert compared["sendgrid"] >= 21
 
 
 async def test_pages_are_followed_to_the_last_and_nothing_that_was_seen_is_kept(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,127 +98,89 @@ async def test_pages_are_followed_to_the_last_and_nothing_that_was_seen_is_kept(
         assert (await session.exec(select(SightingRow))).first() is None
 
 
-Planted = set[tuple[str, str, str]]
-"""Provider, way, and the provider's id."""
-
-
-async def charges(market: Market, inserted: str, removed: str, altered: str) -> Planted:
-    """A charge that nobody asked for, one that is gone, and one of another amount."""
-    hub_id = await my_hub()
-    metadata = {"hub_id": str(hub_id), "order_id": inserted, "effect": f"{hub_id}:order:{inserted}:payment:7"}
-    new = {"like": await payment_of(inserted), "id": "pi_inserted", "metadata": metadata}
-    await market.sandbox.tamper("stripe", "payment_intent", "pi_inserted", **new)
-    await market.sandbox.take_away("stripe", "payment_intent", await payment_of(removed))
-    await market.sandbox.tamper("stripe", "payment_intent", await payment_of(altered), amount=AMOUNT - 1, amount_received=AMOUNT - 1)
-    return {
-        ("stripe", "nobody asked for it", "pi_inserted"),
-        ("stripe", "gone", await payment_of(removed)),
-        ("stripe", "another amount", await payment_of(altered)),
-    }
-
-
-async def untold(market: Market, refunded: str, forgotten: str, waiting: str) -> Planted:
-    """Two refunds by hand, of one of which Stripe keeps no event any more, and a customer who has paid; of all of it nobody was told."""
-    await market.sandbox.world(f"stripe/payments/{await payment_of(forgotten)}/refund", amount=500)
-    planted: Planted = set()
-    for event in (await market.sandbox.objects("stripe", "event"))[:2]:
-        await market.sandbox.take_away("stripe", "event", event["id"])
-    planted |= {("stripe", "done by hand", one["id"]) for one in await market.sandbox.objects("stripe", "refund")}
-    await market.sandbox.world(f"stripe/payments/{await payment_of(refunded)}/refund", amount=1_000)
-    await market.sandbox.customer_approves(await payment_of(waiting))
-    news = ("refund.created", "charge.refunded", "payment_intent.succeeded")
-    youngest = (await market.sandbox.objects("stripe", "event"))[:4]
-    return planted | {("stripe", "missed news", event["id"]) for event in youngest if event["type"] in news}
-
-
-async def labels(market: Market, voided: str, doubled: str) -> tuple[Planted, str]:
-    """A label given back by hand, a second one, and one of which nobody heard that it was bought; returns whose that is, too."""
-    label, first = await effect(voided, "label"), await effect(doubled, "label")
-    await market.shop.shippo.void_label(VoidRequest(label_id=label.reference or ""), key="by hand")
-    second = await market.shop.shippo.buy_label(LabelRequest.model_validate(first.request), key="by hand")
-    await market.sandbox.fault("shippo", "buy label", "drop", when="after")
-    await goes_on(unheard := await placed())
-    lost = await effect(unheard, "label")
-    assert lost.state == EffectState.UNKNOWN
-    await is_long_ago(lost)
-    found = (await market.sandbox.objects("shippo", "transaction"))[0]
-    planted = {("shippo", "done by hand", label.reference or ""), ("shippo", "done twice", second.label_id)}
-    return planted | {("shippo", "nobody knew here", found["object_id"])}, unheard
-
-
-async def messages(market: Market, told_twice: str, deleted: str, texted: str) -> Planted:
-    """A message too many, one that somebody has deleted, a text too many, and a mail of which nothing is heard."""
-    hub_id, team, message = await my_hub(), await effect(told_twice, "team"), await effect(deleted, "team")
-    extra = await market.shop.slack.post_message(TeamMessage.model_validate(team.request), key=f"{hub_id}:{team.key}")
-    await market.sandbox.take_away("slack", "message", f"{message.request['channel']}:{message.reference}")
-    text = await effect(texted, "text.mail")
-    request = TextRequest.model_validate(text.request | {"status_callback": None})
-    again = await market.shop.twilio.send_text(request, key=f"{hub_id}:{text.key}")
-    mail = await effect(await market.order(), "mail")
-    await is_long_ago(mail)
-    return {
-        ("slack", "done twice", extra.timestamp),
-        ("slack", "gone", message.reference or ""),
-        ("twilio", "done twice", again.sid),
-        ("sendgrid", "not heard of", mail.reference or ""),
-    }
-
-
-async def deployments(market: Market, moved: str, altered: str) -> Planted:
-    """A deployment that went on without a word, and one to another environment."""
-    progressed, deployment = await effect(moved, "deployment"), await effect(altered, "deployment")
-    await market.sandbox.world(f"github/deployments/{progressed.reference}", state="success")
-    await market.sandbox.tamper("github", "deployment", deployment.reference or "", environment="staging")
-    return {("github", "missed news", progressed.reference or ""), ("github", "something else", deployment.reference or "")}
-
-
-async def things_of_others(market: Market) -> None:
-    """What another hub and another system have done in the same accounts."""
-    metadata = {"hub_id": str(ANOTHER_HUB)}
-    for key in (f"{ANOTHER_HUB}:order:o-1:payment:1", "somebody's own"):
-        payment = PaymentRequest(amount=100, currency="usd", payment_method="pm_card_visa", description="", metadata=metadata)
-        await market.shop.stripe.take_payment(payment, key=key)
-        await market.shop.slack.post_message(TeamMessage(channel="C0HUBTEAM", text="Lunch?", metadata=metadata), key=key)
-        await market.shop.twilio.send_text(TextRequest(to="+14155550199", text="Hello"), key=key)
-
-
 async def test_every_planted_difference_is_found_and_no_other(market: Market) -> None:
-    inserted, removed, altered, refunded, forgotten, voided, doubled, told_twice, deleted = await asyncio.gather(
-        *(market.order() for _ in range(9))
-    )
+    deeds = (*CHARGES, *REFUNDS, *LABELS, *MESSAGES)
+    orders = dict(zip(deeds, await asyncio.gather(*(market.order() for _ in deeds)), strict=True))
     texted, waiting = await market.order(**HAS_A_PHONE), await market.order(paymentMethod="pm_card_authenticationRequired")
     moved, elsewhere = await market.release(), await market.release()
     await market.listen()
     is_clean(await market.reconciled())
 
     await market.withhold()
-    planted = await charges(market, inserted, removed, altered) | await untold(market, refunded, forgotten, waiting)
-    about_labels, unheard = await labels(market, voided, doubled)
-    planted |= about_labels | await messages(market, told_twice, deleted, texted) | await deployments(market, moved, elsewhere)
-    await things_of_others(market)
+    by_deed = {deed: await deed(market, order_id) for deed, order_id in orders.items()}
+    by_deed |= {the_customer_is_texted_again: await the_customer_is_texted_again(market, texted)}
+    by_deed |= {deed: await deed(market, one) for deed, one in ((a_deployment_goes_on, moved), (a_deployment_goes_elsewhere, elsewhere))}
+    repaired = {("stripe", What.MISSED, await pays_without_a_word(market, waiting))}
+    unheard, label_id = await label_of_which_nobody_heard(market)
+    repaired |= {("shippo", What.UNKNOWN_HERE, label_id)}.union(*(planted for deed, planted in by_deed.items() if deed in REPAIRED))
+    listed = {("sendgrid", What.UNHEARD, await mail_of_which_nothing_is_heard(market))}
+    listed = listed.union(*(planted for deed, planted in by_deed.items() if deed not in REPAIRED))
+    await others_are_busy(market)
     await market.has_settled()
 
     report = await market.reconciled()
 
-    assert told_of(report) == sorted(planted)
-    assert {"refund settled"} <= set(await kinds_of(refunded)) & set(await kinds_of(forgotten))
+    assert told_of(report) == sorted(repaired | listed)
+    assert told_of(report, repaired=True) == sorted(repaired)
+    assert report.drift == {"usd": -AMOUNT - AMOUNT + AMOUNT + 1}
+    assert {one.what for one in await attention_list()} == {f"order {orders[deed]}" for deed in CALLS}
+    assert {(await row_of(orders[deed])).refunded for deed in REFUNDS} == {1_000, 500}
     assert (await row_of(waiting)).status == Status.PAID
-    assert "label voided" in await kinds_of(voided)
+    assert "label voided" in await kinds_of(orders[a_label_is_given_back])
     assert (await effect(unheard, "label")).state == EffectState.DONE
     assert (await row_of_subject(moved, "release")).status == "success"
-    assert report.drift == {"usd": -AMOUNT + AMOUNT + 1}
-    called = {one.what for one in await attention_list()}
-    assert {f"order {order_id}" for order_id in (inserted, removed, altered, voided, doubled)} == called
-    left = {one for one in planted if one[1] in LISTED}
-    assert report.repaired == len(planted) - len(left)
 
     again = await market.reconciled()
 
-    assert told_of(again) == sorted(left)
+    assert told_of(again) == sorted(listed)
     assert (again.repaired, again.drift) == (0, report.drift)
-    assert (await kinds_of(removed)).count("needs attention") == 1
+    assert (await kinds_of(orders[a_charge_is_removed])).count("needs attention") == 1
     assert (await rests(unheard)).status == Status.CONFIRMED
     assert await market.sandbox.count("shippo", "label", unheard) == 1
+
+
+async def pays_without_a_word(market: Market, order_id: str) -> str:
+    """The customer pays, and the hub is not told; returns the event."""
+    await market.sandbox.customer_approves(await payment_of(order_id))
+    events = await market.sandbox.objects("stripe", "event")
+    return next(str(event["id"]) for event in events if event["type"] == "payment_intent.succeeded")
+
+
+async def label_of_which_nobody_heard(market: Market) -> tuple[str, str]:
+    """The answer of a purchase is lost, and its run does not come back; returns whose it is, and the label."""
+    await market.sandbox.fault("shippo", "buy label", "drop", when="after")
+    await goes_on(order_id := await placed())
+    lost = await effect(order_id, "label")
+    assert lost.state == EffectState.UNKNOWN
+    await is_long_ago(lost)
+    return order_id, (await market.sandbox.objects("shippo", "transaction"))[0]["object_id"]
+
+
+async def mail_of_which_nothing_is_heard(market: Market) -> str:
+    mail = await effect(await market.order(), "mail")
+    await is_long_ago(mail)
+    return mail.reference or ""
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_chance_has_done_is_found_and_no_more(market: Market, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a draw that can be repeated
+    orders = await asyncio.gather(*(market.order() for _ in range(12)))
+    await market.listen()
+    await market.withhold()
+    planted: dict[Deed, Planted] = {}
+    for order_id in orders:
+        for deeds in (CHARGES if chance.random() < 0.5 else REFUNDS, LABELS, MESSAGES):
+            if chance.random() < 0.4:
+                deed = chance.choice(deeds)
+                planted[deed] = planted.get(deed, set()) | await deed(market, order_id)
+    await market.has_settled()
+
+    first, second = await market.reconciled(), await market.reconciled()
+
+    assert told_of(first) == sorted(set().union(*planted.values()))
+    assert told_of(second) == sorted(set().union(*(some for deed, some in planted.items() if deed not in REPAIRED)))
+    assert (second.repaired, second.drift) == (0, first.drift)
 
 
 async def test_what_is_under_way_is_no_difference(market: Market) -> None:
@@ -232,7 +197,7 @@ async def test_two_at_once_repair_everything_once(market: Market) -> None:
     order_id = await market.order()
     await market.listen()
     await market.withhold()
-    await market.sandbox.world(f"stripe/payments/{await payment_of(order_id)}/refund", amount=1_000)
+    await money_is_given_back(market, order_id)
 
     await asyncio.gather(market.reconciled(), market.reconciled())
 

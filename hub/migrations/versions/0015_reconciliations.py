@@ -33,3 +33,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reconciliation_id", "provider", "reference"),
         sa.ForeignKeyConstraint(["reconciliation_id"], ["reconciliations.id"]),
     )
+    op.create_index("effects_by_time", "effects", ["created_at"], postgresql_using="brin")
