@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-
-from gateway.openers.delivery import Delivery, NotGenuine, hmac_sha256, must_match, unix_seconds
+from gateway.openers.delivery import Delivery, must_match, unix_seconds
 from gateway.openers.identities import kind_of, object_in, plain_id
 from hub.notices import Notice
+from hub.standard_webhooks import ID, SCHEME, SIGNATURE, TIMESTAMP, key_in, signature
 
 PROVIDER = "custom"
-SECRET_PREFIX, SCHEME = "whsec_", "v1"
 
 
 def verify(delivery: Delivery, secret: str) -> None:
@@ -18,19 +16,13 @@ def verify(delivery: Delivery, secret: str) -> None:
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    if not key:
-        raise NotGenuine("the secret is empty")
-    guid, date = delivery.header("webhook-id"), unix_seconds(delivery.header("webhook-timestamp"))
-    schemes = [one.partition(",") for one in delivery.header("webhook-signature").split(" ")]
-    expected = base64.b64encode(hmac_sha256(key, f"{guid}.{date}.".encode(), delivery.body)).decode()
-    must_match(expected, [signature for scheme, _, signature in schemes if scheme == SCHEME])
+    guid, date = delivery.header(ID), unix_seconds(delivery.header(TIMESTAMP))
+    schemes = [one.partition(",") for one in delivery.header(SIGNATURE).split(" ")]
+    must_match(signature(key_in(secret), guid, date, delivery.body), [given for scheme, _, given in schemes if scheme == SCHEME])
     delivery.must_be_recent(date)
 
 
 def notices(delivery: Delivery) -> list[Notice]:
     """Return the event."""
     event = object_in(delivery.body)
-    return [
-        Notice(provider=PROVIDER, event_id=plain_id(delivery.header("webhook-id")), kind=kind_of(event.get("type")), content=delivery.body)
-    ]
+    return [Notice(provider=PROVIDER, event_id=plain_id(delivery.header(ID)), kind=kind_of(event.get("type")), content=delivery.body)]
