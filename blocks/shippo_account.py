@@ -13,10 +13,12 @@ from blocks.json_api import ask
 from blocks.provider_account import REHEARSAL, ProviderAccount
 from blocks.shippo_answers import (
     BOUGHT,
+    COMES,
     LABEL_STATES,
     REFUND_STATES,
     STILL_AT_IT,
     LabelRefund,
+    ScheduledPickup,
     Shipment,
     Transaction,
     Transactions,
@@ -24,9 +26,10 @@ from blocks.shippo_answers import (
     rate_from,
     refusal_in,
 )
+from blocks.shippo_requests import pickup_of, shipment_of
 from blocks.shippo_transport import PROVIDER, blames, in_our_words, shippo_client
 from hub.errors import Refused
-from hub.parcels import Address, Label, LabelRequest, ParcelSize, Quote, QuoteRequest, Void, VoidRequest, VoidStatus
+from hub.parcels import Label, LabelRequest, Pickup, PickupRequest, Quote, QuoteRequest, Void, VoidRequest, VoidStatus
 
 if TYPE_CHECKING:
     from blocks.addresses import Mode
@@ -97,16 +100,9 @@ class ShippoAccount(ProviderAccount):
         Source: https://docs.goshippo.com/shippoapi/public-api/shipments/createshipment
         """
         del key  # no key, and no effect that it could guard: only labels are looked for again
-        shipment_request = {
-            "address_from": _address(request.sender),
-            "address_to": _address(request.recipient),
-            "parcels": [_parcel(request.parcel)],
-            "metadata": request.reference,
-            "async": False,
-        }
         client = await self.get_client()
         with in_our_words("quote the parcel") as call:
-            shipment = Shipment.model_validate(await ask(client, "POST", "/shipments", json=shipment_request))
+            shipment = Shipment.model_validate(await ask(client, "POST", "/shipments", json=shipment_of(request)))
             if shipment.status in STILL_AT_IT:
                 raise call.unknown("the quote is still being made", shipment.status)
             rates = sorted((rate_from(rate) for rate in shipment.rates), key=lambda rate: (rate.amount, rate.rate_id))
@@ -203,19 +199,29 @@ class ShippoAccount(ProviderAccount):
             status = LABEL_STATES[label.status]
             return None if status is None else Void(label_id=request.label_id, status=status)
 
+    async def schedule_pickup(self, request: PickupRequest, *, key: str) -> Pickup:
+        """
+        Have the carrier come for a parcel. A repeat asks it to come twice for the same one; nobody can be asked what came of it.
 
-def _address(address: Address) -> dict[str, str]:
-    ours = {"name": address.name, "street1": address.street, "city": address.city, "state": address.state, "zip": address.zip}
-    optional = {"email": address.email, "phone": address.phone}
-    return {**ours, "country": address.country, **{name: value for name, value in optional.items() if value is not None}}
+        Raises:
+            Refused: The carrier does not come (``pickup_refused``), or Shippo takes no such request (``pickup_not_accepted``).
 
-
-def _parcel(size: ParcelSize) -> dict[str, str]:
-    return {
-        "length": str(size.length_cm),
-        "width": str(size.width_cm),
-        "height": str(size.height_cm),
-        "distance_unit": "cm",
-        "weight": str(size.weight_g),
-        "mass_unit": "g",
-    }
+        Source: https://docs.goshippo.com/api-reference/pickups/create-a-pickup
+        """
+        del key  # Shippo takes none
+        client = await self.get_client()
+        is_test = self.kind_of_key(self.api_key.get_secret_value()) != "live"
+        with in_our_words("schedule the pick-up") as call:
+            try:
+                answer = await ask(client, "POST", "/pickups", json=pickup_of(request, is_test=is_test))
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.BAD_REQUEST:
+                    raise
+                call.exchange.said(error.response.text)
+                code = "pickup_not_accepted"  # nothing else is wrong at Shippo, so labels are sold all the same
+                raise Refused(PROVIDER, call.action, call.reason("such a pick-up is not accepted", code), code) from None
+            pickup = ScheduledPickup.model_validate(answer)
+            if pickup.status not in COMES:
+                code = "pickup_refused"
+                raise Refused(PROVIDER, call.action, call.reason("the carrier does not come", code), code, pickup.object_id)
+            return Pickup(pickup_id=pickup.object_id, confirmation=pickup.confirmation_code or None)

@@ -15,6 +15,8 @@ from hub.parcels import Label, Rate, VoidStatus
 from hub.provider_words import CARRIER_REFUSALS
 
 STILL_AT_IT = frozenset({"QUEUED", "WAITING"})
+COMES = frozenset({"PENDING", "CONFIRMED"})
+"""States of a pick-up whose carrier comes, as far as is known. Source: Shippo's OpenAPI, PickupStatusEnum"""
 BOUGHT = frozenset({"SUCCESS", "REFUNDED", "REFUNDPENDING", "REFUNDREJECTED"})
 """States of a transaction whose label was bought, whatever became of it. Source: Shippo's OpenAPI, TransactionStatusEnum"""
 
@@ -31,6 +33,7 @@ class ShippoRate(Answer):
     amount: str
     currency: str
     provider: str
+    carrier_account: str | None = None
     servicelevel: _Service
 
 
@@ -74,6 +77,14 @@ class LabelRefund(Answer):
     status: Literal["QUEUED", "PENDING", "SUCCESS", "ERROR"]
 
 
+class ScheduledPickup(Answer):
+    """A carrier that was asked to come."""
+
+    object_id: str
+    status: Literal["PENDING", "CONFIRMED", "ERROR", "CANCELLED"]
+    confirmation_code: str | None = None
+
+
 class Transactions(Answer):
     """One page of purchases."""
 
@@ -107,6 +118,7 @@ def rate_from(rate: ShippoRate) -> Rate:
     return Rate(
         rate_id=rate.object_id,
         carrier=rate.provider,
+        carrier_account=rate.carrier_account,
         service=rate.servicelevel.name or rate.servicelevel.token or "",
         amount=minor_units(rate.amount, currency),
         currency=currency,

@@ -17,6 +17,7 @@ from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
 from blocks.twilio_account import TwilioAccount
+from blocks.warehouse import Warehouse
 from deployments.problems import NeedsAuth, Problem
 from deployments.stack_settings import KEY_VARIABLES
 from hub.settings import settings
@@ -30,6 +31,7 @@ ACCOUNTS: dict[str, type[ProviderAccount]] = {
     "twilio": TwilioAccount,
     "profiles": ProfileService,
     "github": GitHubAccount,
+    "warehouse": Warehouse,
 }
 REHEARSAL_PATHS = {
     "stripe": "/stripe",
@@ -39,6 +41,7 @@ REHEARSAL_PATHS = {
     "twilio": "/twilio",
     "profiles": "",
     "github": "/github",
+    "warehouse": "/warehouse",
 }
 REHEARSAL_LIMITS = {"timeout_seconds": 5, "late_seconds": 1}
 REHEARSAL_FIELDS: dict[str, dict[str, Any]] = {
@@ -59,6 +62,11 @@ class Choice:
     def mode(self) -> str:
         """``live``, ``test`` or ``rehearsal``."""
         return str(self.account.mode)
+
+
+def needed() -> tuple[str, ...]:
+    """Return the providers whose accounts this hub needs: the warehouse is only told where ``HUB_PICK_TICKETS`` says so."""
+    return tuple(provider for provider in ACCOUNTS if provider != "warehouse" or settings().pick_tickets)
 
 
 async def saved(provider: str) -> ProviderAccount | None:
@@ -95,9 +103,11 @@ async def chosen(
     Raises:
         Problem: A given key, or an account saved earlier, is not valid.
     """
-    found = await asyncio.gather(*(saved(provider) for provider in ACCOUNTS))
+    providers = needed()
+    found = await asyncio.gather(*(saved(provider) for provider in providers))
     choices = []
-    for (provider, kind), earlier in zip(ACCOUNTS.items(), found, strict=True):
+    for provider, earlier in zip(providers, found, strict=True):
+        kind = ACCOUNTS[provider]
         rehearsed = earlier is None or earlier.mode == REHEARSAL
         if provider in keys:
             wanted = {**_kept(None if rehearsed else earlier), **fields.get(provider, {}), "api_key": SecretStr(keys[provider])}

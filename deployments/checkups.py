@@ -128,6 +128,8 @@ async def automations() -> str:
 
 async def account(provider: str) -> str:
     """The account of ``provider`` is saved and its credentials work."""
+    if provider not in accounts.needed():
+        return "not needed: HUB_PICK_TICKETS is off"
     found = await _saved(provider)
     if found is None:
         raise Problem(f"no account is saved: {START}, or save one in the Prefect UI under Blocks.")
@@ -151,7 +153,7 @@ async def webhooks() -> str:
 async def answers(path: str, which: str) -> str:
     """``path`` answers below the address of ``which``."""
     base = settings().gateway_url if which == "gateway" else settings().sandbox_url
-    if which == "sandbox" and all([await _mode(provider) in OFFICIAL for provider in accounts.ACCOUNTS]):
+    if which == "sandbox" and all([await _mode(provider) in OFFICIAL for provider in accounts.needed()]):
         return "not needed, every account is official"
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:

@@ -21,6 +21,7 @@ _REHEARSAL_PREFIXES = {
     "twilio": "rehearsal_twilio_",
     "profiles": "profiles_rehearsal_",
     "github": "github_pat_rehearsal_",
+    "warehouse": "whsec_cmVoZWFyc2Fs",  # the word in base64
 }
 
 

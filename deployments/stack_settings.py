@@ -66,6 +66,10 @@ class StackSettings(BaseSettings):
     github_hooks: str | None = Field(
         default=None, description="Webhooks whose missed deliveries are asked for again: owner/name/hook-id, comma-separated."
     )
+    warehouse_signing_secret: SecretStr | None = Field(
+        default=None, min_length=8, description="What pick tickets to the company's warehouse are signed with."
+    )
+    warehouse_url: str | None = Field(default=None, description="Address of the warehouse, without /pick-tickets.")
     profile_service_url: str | None = Field(default=None, description="Address of the profile service, without /profiles.")
 
     stripe_webhook_secret: SecretStr | None = Field(default=None, min_length=8, description="Signing secret of the Stripe endpoint.")
@@ -90,6 +94,7 @@ class StackSettings(BaseSettings):
             "twilio": self.twilio_auth_token,
             "profiles": self.profile_service_key,
             "github": self.github_token,
+            "warehouse": self.warehouse_signing_secret,
         }
         return {provider: key.get_secret_value() for provider, key in given.items() if key is not None}
 
@@ -97,15 +102,16 @@ class StackSettings(BaseSettings):
         """
         What else was given of the accounts, by provider.
 
-        A sender takes the place of an earlier one of either kind; the profile service is where somebody says it is.
+        A sender takes the place of an earlier one of either kind; profile service and warehouse are where somebody says they are.
         """
         sender = {"from_number": self.twilio_from_number, "messaging_service_sid": self.twilio_messaging_service_sid}
         twilio = {} if self.twilio_account_sid is None else {"account_sid": self.twilio_account_sid}
-        profiles = {} if self.profile_service_url is None else {"base_url": self.profile_service_url, "allow_other_host": True}
+        ours = {"profiles": self.profile_service_url, "warehouse": self.warehouse_url}
+        found = {name: {} if url is None else {"base_url": url, "allow_other_host": True} for name, url in ours.items()}
         signing: dict[str, dict[str, Any]] = {name: {"webhook_secret": secret} for name, secret in self.webhook_secrets().items()}
         hooks = {} if self.github_hooks is None else {"hooks": tuple(hook.strip() for hook in self.github_hooks.split(","))}
         signing["github"] = signing.get("github", {}) | hooks
-        return signing | {"twilio": {**twilio, **(sender if any(sender.values()) else {})}, "profiles": profiles}
+        return signing | {"twilio": {**twilio, **(sender if any(sender.values()) else {})}} | found
 
     def provider_environment(self) -> dict[str, str]:
         """Everything that was given of the accounts, as environment variables."""
@@ -122,6 +128,7 @@ KEY_VARIABLES = {
     "twilio": "TWILIO_AUTH_TOKEN",
     "profiles": "PROFILE_SERVICE_KEY",
     "github": "GITHUB_TOKEN",
+    "warehouse": "WAREHOUSE_SIGNING_SECRET",
 }
 WEBHOOK_VARIABLES = {
     "stripe": "STRIPE_WEBHOOK_SECRET",
@@ -131,4 +138,7 @@ WEBHOOK_VARIABLES = {
     "github": "GITHUB_WEBHOOK_SECRET",
     "custom": "CUSTOM_WEBHOOK_SECRET",
 }
-FIELD_VARIABLES = ("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "PROFILE_SERVICE_URL", "GITHUB_HOOKS")
+FIELD_VARIABLES = (
+    *("TWILIO_ACCOUNT_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID"),
+    *("PROFILE_SERVICE_URL", "WAREHOUSE_URL", "GITHUB_HOOKS"),
+)

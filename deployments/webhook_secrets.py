@@ -17,6 +17,7 @@ from blocks.webhook_sender import WebhookSender
 from hub.private_files import SECRETS_FOLDER, kept, write_private
 
 SANDBOX_FILE = "sandbox_webhook_secrets.json"
+_BY_THE_KEY = ("twilio", "warehouse")  # what is signed, by either side, is signed with the account's key
 SENDERS = ("custom",)  # whom we never call: they have no account, only a `hub-webhook-sender`
 _REHEARSAL = b"rehearsal"  # nine bytes, so that they are recognisable in base64, too
 
@@ -31,11 +32,11 @@ def verifying_secrets(home: Path, rehearsal_keys: Mapping[str, str]) -> dict[str
     """
     Return what the hub verifies rehearsed webhooks with, by sender: SendGrid's public key, else what the sandbox signs with.
 
-    Twilio is not among them: it signs with the account's key.
+    Twilio is not among them: it signs with the account's key; nor is the warehouse, which we sign for.
     """
     signing = _signing(home, rehearsal_keys)
     signing["sendgrid"] = _public(signing["sendgrid"])
-    return {sender: SecretStr(secret) for sender, secret in signing.items() if sender != "twilio"}
+    return {sender: SecretStr(secret) for sender, secret in signing.items() if sender not in _BY_THE_KEY}
 
 
 async def save_senders(given: Mapping[str, str], rehearsed: Mapping[str, SecretStr]) -> None:
@@ -59,7 +60,8 @@ async def _saved(name: str) -> WebhookSender | None:
 
 def _signing(home: Path, rehearsal_keys: Mapping[str, str]) -> dict[str, str]:
     stored: dict[str, Any] = json.loads(kept(home, SANDBOX_FILE, lambda: "{}"))
-    wanted = stored | {name: make() for name, make in _MAKERS.items() if name not in stored} | {"twilio": rehearsal_keys["twilio"]}
+    wanted = stored | {name: make() for name, make in _MAKERS.items() if name not in stored}
+    wanted |= {name: rehearsal_keys[name] for name in _BY_THE_KEY}
     if wanted != stored:
         write_private(home / SECRETS_FOLDER / SANDBOX_FILE, json.dumps(wanted))
     return {name: str(secret) for name, secret in wanted.items()}

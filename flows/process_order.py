@@ -8,11 +8,13 @@ from prefect import flow
 from pydantic import Field
 
 from hub.decisions import LOOK_AGAIN_SECONDS, Undoing, announce, finish_undo, need_attention, refund_failed, what_is_undone
-from hub.effects import Parked
+from hub.effects import Effect, Parked
 from hub.errors import Refused
-from hub.facets import HoldFacet, ParcelFacet, PaymentFacet, Status
+from hub.facets import HoldFacet, ParcelFacet, PaymentFacet, Status, rank
+from hub.fulfilling import ticket_of
 from hub.orders import Order, OrderId, OrderRequest, OrderResult
 from hub.owed import owed_effects
+from hub.parcels import Label
 from hub.payments import PaymentStatus, RefundStatus
 from hub.settings import settings
 from tasks.claiming import claimed
@@ -41,6 +43,7 @@ from tasks.team import (
 )
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
+from tasks.warehouse import cancel_pick_ticket, schedule_pickup, send_pick_ticket
 
 
 @flow(name="process-order", flow_run_name="order {order_id}", persist_result=True, on_completion=[publish_timeline])
@@ -48,7 +51,7 @@ async def process_order(
     order_id: OrderId, order: OrderRequest | None = None, attempt: Annotated[int | None, Field(ge=1)] = None
 ) -> OrderResult:
     """
-    Charge the customer, buy the label, tell the customer and the team.
+    Charge the customer, buy the label, tell the customer, the team and the warehouse.
 
     Safe to start again at any time: what was done is not done twice, and what became due since is done now. Nobody waits here for the
     customer or the parcel; the next fact starts the next run.
@@ -117,6 +120,8 @@ async def pay_debts(order: Order) -> bool:
                 await courtesies(team=tell_what_reached_nobody(order, owed))
             case "void" if order.facets.hold is not HoldFacet.UNDOING:  # else it belongs to the undoing
                 await give_labels_back(order)
+            case "pickup" if order.status is Status.PACKED:  # else it has gone already, or is not to go
+                await send_for(order, owed)
     return True
 
 
@@ -143,7 +148,26 @@ async def fulfil(order: Order) -> None:
         return
     missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
     await announce(order, missed)
+    await tell_warehouse(order, label)
     await tell_of_parcel(order, label.tracking_number)
+
+
+async def tell_warehouse(order: Order, label: Label) -> None:
+    """Have the warehouse pack the parcel, where it is the hub that says so. A ticket that it does not take is for a person."""
+    if not settings().pick_tickets or rank(order.facets.parcel) >= rank(ParcelFacet.PACKED):
+        return
+    try:
+        await send_pick_ticket(order, label)
+    except Refused:
+        await courtesies(attention=call_attention(order))
+
+
+async def send_for(order: Order, owed: Effect) -> None:
+    """Have the carrier come for the packed parcel. When it does not, a person sees to that."""
+    try:
+        await schedule_pickup(order, owed)
+    except Refused:
+        await courtesies(attention=call_attention(order))
 
 
 async def tell_of_parcel(order: Order, tracking_number: str | None) -> None:
@@ -167,11 +191,11 @@ async def undo(order: Order, because: str) -> None:
     except Refused as refusal:
         await need_attention(order, str(refusal))
         await courtesies(attention=call_attention(order))
-        await give_labels_back(order)
+        await take_back(order)
         return
     await release_stock(order)
     await tell_of_undoing(order, await what_is_undone(order))
-    await give_labels_back(order)
+    await take_back(order)
     if refund is not None and refund.status is RefundStatus.PENDING:
         raise Parked(LOOK_AGAIN_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)
@@ -180,10 +204,21 @@ async def undo(order: Order, because: str) -> None:
 async def tell_of_undoing(order: Order, undoing: Undoing) -> None:
     """Tell the team, and the customer when money goes back."""
     packed = "; it is packed: keep the parcel from the carrier and unpack it" if undoing.parcel is ParcelFacet.PACKED else ""
-    told = {"alert": alert_team(order, undoing.because + packed)}
+    comes = "" if undoing.pickup is None else f"; call the pick-up ({undoing.pickup}) off at the carrier, nobody else can"
+    told = {"alert": alert_team(order, undoing.because + packed + comes)}
     if undoing.paid:
         told["mail"] = mail_refund(order, refused=undoing.parcel is ParcelFacet.REFUSED)
     await courtesies(**told)
+
+
+async def take_back(order: Order) -> None:
+    """Let the warehouse keep the parcel back, and give its label back. Where the parcel has left, a person sees to it."""
+    if (ticket := await ticket_of(order)) is not None:
+        try:
+            await cancel_pick_ticket(order, ticket)
+        except Refused:
+            await courtesies(attention=call_attention(order))
+    await give_labels_back(order)
 
 
 async def give_labels_back(order: Order) -> None:

@@ -7,7 +7,14 @@ from prefect import flow
 from tasks.approvals import see_to_approvals
 from tasks.deliveries import ask_for_missed_deliveries
 from tasks.inbox import drain_inbox, forget_old_content
-from tasks.recovery import Swept, call_for_attention, clear_dead_runs, expire_unfinished_payments, start_what_is_due
+from tasks.recovery import (
+    Swept,
+    call_for_attention,
+    clear_dead_runs,
+    expire_unfinished_payments,
+    see_to_overdue_parcels,
+    start_what_is_due,
+)
 
 
 @flow(name="sweep", flow_run_name="sweep", persist_result=False)
@@ -16,13 +23,14 @@ async def sweep() -> Swept:
     Find whatever was lost and start it again. Safe at any time, also twice at once.
 
     Runs that died are cleared away, webhooks that did not get through are asked for, notices whose nudge was lost are handled, attention is
-    called for where nothing else helps, payments that nobody finishes are called off, approvals that nobody gives expire, what is due is
-    started, and what is in old notices is forgotten.
+    called for where nothing else helps and where a parcel stands still, payments that nobody finishes are called off, approvals that nobody
+    gives expire, what is due is started, and what is in old notices is forgotten.
     """
     crashed = await clear_dead_runs()
     asked_for = await ask_for_missed_deliveries()
     drained = await drain_inbox()
     attention = await call_for_attention()
+    overdue = await see_to_overdue_parcels()
     expired = await expire_unfinished_payments()
     await see_to_approvals()
     started = await start_what_is_due()
@@ -32,6 +40,7 @@ async def sweep() -> Swept:
         notices=sum(drained.notices.values()),
         started=started,
         attention=attention,
+        overdue=overdue,
         expired=expired,
         cleared=await forget_old_content(),
     )

@@ -17,6 +17,7 @@ from hub.database import transaction
 from hub.effects import Effect
 from hub.facets import ParcelFacet, PaymentFacet, Status, rank
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
+from hub.fulfilling import scheduled_pickup
 from hub.notification_types import MONEY_BACK
 from hub.order_rows import note
 from hub.orders import Order
@@ -45,11 +46,12 @@ class AttentionCall(Frozen):
 
 
 class Undoing(Frozen):
-    """Why an order is undone, how far its parcel was, and whether money goes back."""
+    """Why an order is undone, how far its parcel was, whether money goes back, and what its carrier calls the pick-up it comes for."""
 
     because: str
     parcel: ParcelFacet
     paid: bool
+    pickup: str | None = None
 
 
 async def begin_undo(order: Order, because: str) -> Effect | None:
@@ -66,8 +68,12 @@ async def what_is_undone(order: Order) -> Undoing:
     """Return what is known now of the undoing that was begun, whichever run asks."""
     async with transaction() as session:
         row = await hold(session, order)
-        because = await _because(session, order)
-        return Undoing(because=because, parcel=ParcelFacet(row.parcel), paid=rank(PaymentFacet(row.payment)) >= rank(PaymentFacet.PAID))
+        return Undoing(
+            because=await _because(session, order),
+            parcel=ParcelFacet(row.parcel),
+            paid=rank(PaymentFacet(row.payment)) >= rank(PaymentFacet.PAID),
+            pickup=await scheduled_pickup(session, order),
+        )
 
 
 async def finish_undo(order: Order) -> None:

@@ -23,6 +23,12 @@ from hub.parcel_facts import (
     LabelVoided,
     Packed,
     PickedUp,
+    PickTicketCancelled,
+    PickTicketKept,
+    PickTicketRefused,
+    PickTicketSent,
+    PickupRefused,
+    PickupScheduled,
     RateRefused,
     Returned,
     VoidRefused,
@@ -81,7 +87,13 @@ __all__ = [
     "PaymentProcessing",
     "PaymentSettled",
     "PaymentWaits",
+    "PickTicketCancelled",
+    "PickTicketKept",
+    "PickTicketRefused",
+    "PickTicketSent",
     "PickedUp",
+    "PickupRefused",
+    "PickupScheduled",
     "ProfileCreated",
     "ProfileRefused",
     "ProfileRemoved",
@@ -211,7 +223,13 @@ Fact = Annotated[
         | LabelVoided
         | VoidRefused
         | Announced
+        | PickTicketSent
+        | PickTicketRefused
+        | PickTicketCancelled
+        | PickTicketKept
         | Packed
+        | PickupScheduled
+        | PickupRefused
         | PickedUp
         | InTransit
         | Delivered

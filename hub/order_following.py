@@ -1,7 +1,7 @@
 """
 What a provider's news makes necessary for an order, intended in the commit of the news.
 
-Late money and spare labels go back, and a text follows where a mail failed.
+Late money and spare labels go back, a carrier comes for a packed parcel, and a text follows where a mail failed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from hub.approvals import SLACK, approval_of
 from hub.beginning import intend_once
 from hub.composing import compose
 from hub.deciding import NotDecided, decide
-from hub.facets import HoldFacet, StockFacet
-from hub.facts import AttentionNeeded, ButtonPressed, Fact, InTransit, LabelBought, MessageMoved, PaymentSettled, PickedUp
+from hub.facets import HoldFacet, ParcelFacet, StockFacet
+from hub.facts import AttentionNeeded, ButtonPressed, Fact, InTransit, LabelBought, MessageMoved, Packed, PaymentSettled, PickedUp
 from hub.falling_back import fall_back
+from hub.fulfilling import forget_pickup, intend_pickup
 from hub.message_facts import Delivery
 from hub.notification_types import APPROVAL_ASKED, APPROVE, LATE_MONEY
 from hub.orders import Order
@@ -36,15 +37,24 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
             await _give_late_money_back(session, order, fact)
         case LabelBought():
             await _give_spare_label_back(session, order)
-        case PickedUp() | InTransit() if order.hold != HoldFacet.NONE and order.attention is None:
-            reason = "the carrier has the parcel of an order that was cancelled; let it come back, and see whether the money has gone back"
-            await record(session, order, AttentionNeeded(epoch=order.epoch, reason=reason), source="webhook")
+        case Packed() if order.parcel == ParcelFacet.PACKED and order.hold == HoldFacet.NONE:
+            await intend_pickup(session, order)
+        case PickedUp() | InTransit():
+            await _follow_handing_over(session, order)
         case ButtonPressed(action="approve" | "reject") if effect is not None:
             await _take_answer(session, order, effect, fact)
         case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
             await fall_back(session, order, effect.step)
         case _:
             pass
+
+
+async def _follow_handing_over(session: AsyncSession, order: OrderRow) -> None:
+    """Send for nobody any more; and have a person look when the parcel was not to leave."""
+    await forget_pickup(session, order)
+    if order.hold != HoldFacet.NONE and order.attention is None:
+        reason = "the carrier has the parcel of an order that was cancelled; let it come back, and see whether the money has gone back"
+        await record(session, order, AttentionNeeded(epoch=order.epoch, reason=reason), source="webhook")
 
 
 async def _take_answer(session: AsyncSession, order: OrderRow, effect: EffectRow, pressed: ButtonPressed) -> None:

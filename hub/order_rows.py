@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from hub import progress
-from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, status_of
+from hub.facets import DisputeFacet, Facets, HoldFacet, ParcelFacet, PaymentFacet, Status, StockFacet, rank, status_of
 from hub.facts import (
     Announced,
     Delivered,
@@ -21,6 +22,7 @@ from hub.facts import (
     PaymentSettled,
     PaymentWaits,
     PickedUp,
+    PickTicketSent,
     RefundedInAll,
     RefundSettled,
     Returned,
@@ -76,8 +78,21 @@ def move(row: OrderRow, fact: Fact) -> Moved:
     facets = after(before, fact)
     row.attention = reason or row.attention
     write_facets(row, facets)
+    row.waits_since = _waits_since(row, fact)
     note(row, fact)
     return Moved(changed=facets != before, to_do=calls_for_a_run(before, facets, fact))
+
+
+def is_handed_over(row: OrderRow) -> bool:
+    """Tell whether the carrier has, or had, the parcel."""
+    return rank(ParcelFacet(row.parcel)) >= rank(ParcelFacet.IN_TRANSIT)
+
+
+def _waits_since(row: OrderRow, fact: Fact) -> datetime | None:
+    """Return since when somebody whom the hub has told is to move the parcel on; None when nobody is waited for."""
+    if row.hold != HoldFacet.NONE or row.parcel not in (ParcelFacet.ANNOUNCED, ParcelFacet.PACKED):
+        return None
+    return row.progressed_at if isinstance(fact, PickTicketSent) else row.waits_since
 
 
 def is_walked(row: OrderRow) -> bool:

@@ -6,7 +6,19 @@ from typing import Any
 
 from hub.errors import Refused
 from hub.facets import Facets, HoldFacet, ParcelFacet, PaymentFacet, StockFacet, rank
-from hub.facts import Fact, LabelBought, LabelVoided, PaymentCanceled, VoidRefused
+from hub.facts import (
+    Fact,
+    LabelBought,
+    LabelVoided,
+    PaymentCanceled,
+    PickTicketCancelled,
+    PickTicketKept,
+    PickTicketRefused,
+    PickTicketSent,
+    PickupRefused,
+    PickupScheduled,
+    VoidRefused,
+)
 from hub.messages import Mail, MessageUpdate, TeamMessage, TextRequest
 from hub.notification_steps import message_update, notification_step
 from hub.notification_types import (
@@ -25,9 +37,10 @@ from hub.notification_types import (
     TEAM_CONFIRMATION,
 )
 from hub.parcel_facts import purchase_refused
-from hub.parcels import Label, Quote, Void, VoidRequest, VoidStatus
+from hub.parcels import Label, Pickup, PickupRequest, Quote, Void, VoidRequest, VoidStatus
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, PaymentStatus, RefundRequest
+from hub.pick_tickets import TakenTicket
 from hub.policies import EXTERNAL, PAYMENT
 from hub.steps import EffectState, Outcome, Step
 
@@ -59,6 +72,30 @@ def _void_means(_attempt: int, void: Void) -> Outcome:
 
 def _voided_by_hand(request: dict[str, Any], _reference: str) -> Void:
     return Void(label_id=request["label_id"], status=VoidStatus.SUCCEEDED)
+
+
+def _ticket_means(_attempt: int, ticket: TakenTicket) -> Outcome:
+    return Outcome(EffectState.DONE, ticket.ticket_id, PickTicketSent())
+
+
+def _ticket_refused(_attempt: int, refusal: Refused) -> Fact:
+    return PickTicketRefused(code=refusal.code)
+
+
+def _ticket_cancelled(_attempt: int, ticket: TakenTicket) -> Outcome:
+    return Outcome(EffectState.DONE, ticket.ticket_id, PickTicketCancelled())
+
+
+def _ticket_kept(_attempt: int, refusal: Refused) -> Fact:
+    return PickTicketKept(code=refusal.code)
+
+
+def _pickup_means(_attempt: int, pickup: Pickup) -> Outcome:
+    return Outcome(EffectState.DONE, pickup.pickup_id, PickupScheduled(confirmation=pickup.confirmation))
+
+
+def _pickup_refused(_attempt: int, refusal: Refused) -> Fact:
+    return PickupRefused(code=refusal.code)
 
 
 def _label_refused(attempt: int, refusal: Refused) -> Fact:
@@ -94,6 +131,14 @@ def _always(_facets: Facets) -> bool:
     return True
 
 
+def _is_to_be_packed(facets: Facets) -> bool:
+    return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.ANNOUNCED
+
+
+def _is_packed(facets: Facets) -> bool:
+    return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.PACKED
+
+
 def _is_in_transit(facets: Facets) -> bool:
     return facets.hold is HoldFacet.NONE and facets.parcel is ParcelFacet.IN_TRANSIT
 
@@ -126,6 +171,30 @@ ORDER_STEPS: dict[str, Step] = {
             polled=True,
             owed_request=VoidRequest,
             by_hand=_voided_by_hand,
+        ),
+        Step("pick-ticket", "warehouse", "send the pick ticket", EXTERNAL, TakenTicket, _is_to_be_packed, _ticket_means, _ticket_refused),
+        Step(
+            "cancel-pick-ticket",
+            "warehouse",
+            "cancel the pick ticket",
+            EXTERNAL,
+            TakenTicket,
+            _is_being_undone,
+            _ticket_cancelled,
+            _ticket_kept,
+            harmless=True,
+        ),
+        Step(
+            "pickup",
+            "shippo",
+            "schedule the pick-up",
+            EXTERNAL,
+            Pickup,
+            _is_packed,
+            _pickup_means,
+            _pickup_refused,
+            harmless=True,
+            owed_request=PickupRequest,
         ),
         refund_step("late-refund", permits=_always, owed_request=RefundRequest),
         Step("expire-payment", "stripe", "cancel the payment", PAYMENT, Payment, _always, expiry_means, owed_request=CancelRequest),

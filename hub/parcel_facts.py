@@ -56,6 +56,58 @@ class VoidRefused(Frozen):
     label_id: str
 
 
+class PickTicketSent(Frozen):
+    """The warehouse has been told what to pack."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick ticket sent"] = "pick ticket sent"
+
+
+class PickTicketRefused(Frozen):
+    """The warehouse cannot pack what it was told to; ``code`` is its own."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick ticket refused"] = "pick ticket refused"
+    code: str
+
+
+class PickTicketCancelled(Frozen):
+    """The warehouse keeps the parcel back."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick ticket cancelled"] = "pick ticket cancelled"
+
+
+class PickTicketKept(Frozen):
+    """The warehouse cannot keep the parcel back any more; ``code`` is its own."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick ticket kept"] = "pick ticket kept"
+    code: str
+
+
+class PickupScheduled(Frozen):
+    """The carrier comes for the parcel; ``confirmation`` is what it calls that, where it says so at once."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick-up scheduled"] = "pick-up scheduled"
+    confirmation: str | None
+
+
+class PickupRefused(Frozen):
+    """The carrier does not come for the parcel."""
+
+    told_apart_by: ClassVar = ()
+
+    kind: Literal["pick-up refused"] = "pick-up refused"
+    code: str
+
+
 class Packed(Frozen):
     """The warehouse has packed the parcel."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from hub.values import Frozen
@@ -39,10 +40,15 @@ class QuoteRequest(Frozen):
 
 
 class Rate(Frozen):
-    """One carrier's offer; ``amount`` in minor units. Bought at most once (design: one rate, one wanted label)."""
+    """
+    One carrier's offer; ``amount`` in minor units. Bought at most once (design: one rate, one wanted label).
+
+    ``carrier_account`` is Shippo's name for our account at the carrier; quotes of an earlier version have none.
+    """
 
     rate_id: str
     carrier: str
+    carrier_account: str | None = None
     service: str
     amount: int
     currency: str
@@ -99,3 +105,21 @@ class Void(Frozen):
     label_id: str
     status: VoidStatus
     void_id: str | None = None
+
+
+class PickupRequest(Frozen):
+    """Have the carrier come to ``place`` for the parcel with that label, between two moments. ``reference`` comes back on the pick-up."""
+
+    carrier_account: str
+    label_id: str
+    place: Address
+    earliest: datetime
+    latest: datetime
+    reference: str
+
+
+class Pickup(Frozen):
+    """A carrier that comes; ``confirmation`` is what it calls that, as soon as it has confirmed it."""
+
+    pickup_id: str
+    confirmation: str | None = None

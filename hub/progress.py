@@ -25,6 +25,9 @@ from hub.facts import (
     PaymentSettled,
     PaymentWaits,
     PickedUp,
+    PickTicketKept,
+    PickTicketRefused,
+    PickupRefused,
     RefundedInAll,
     RefundFailed,
     RefundPending,
@@ -117,7 +120,7 @@ def needs_a_person(fact: Fact) -> bool:
     return attention_for(fact, "") is not None
 
 
-def attention_for(fact: Fact, subject_id: str) -> str | None:
+def attention_for(fact: Fact, subject_id: str) -> str | None:  # noqa: PLR0911 - one sentence per fact
     """Return what a person has to look at because of ``fact`` about this subject; None for most facts."""
     match fact:
         case AttentionNeeded():
@@ -132,13 +135,19 @@ def attention_for(fact: Fact, subject_id: str) -> str | None:
         case VoidRefused():
             told = f"hub order resolve {subject_id} void"
             return f"the carrier does not take label {fact.label_id} back; claim it at Shippo, or write it off, then say so: {told}"
+        case PickTicketRefused():
+            return f"the warehouse does not pack the parcel ({fact.code}); have it packed in another way, or cancel the order"
+        case PickTicketKept():
+            return f"the warehouse cannot keep the parcel of a cancelled order back any more ({fact.code}); let it come back"
+        case PickupRefused():
+            return f"the carrier does not come for the parcel ({fact.code}); arrange a pick-up with it, or bring it there"
         case DeliveryFailed():
             return f"the carrier could not deliver the parcel ({fact.code})"
         case _:
             return None
 
 
-_QUIET = (PaymentWaits, PaymentProcessing, Packed, RefundPending, RefundedInAll)
+_QUIET = (PaymentWaits, PaymentProcessing, Packed, RefundPending, RefundedInAll, StockReleased)
 
 
 def is_walked(facets: Facets) -> bool:

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
     notice_content_days: float = Field(
         default=30, gt=0, description="How long the content of webhooks is kept after they were handled; their identity stays for ever."
     )
+    pick_tickets: bool = Field(default=False, description="Whether the warehouse is told what to pack, and the carrier to come for it.")
+    packed_within_seconds: float = Field(
+        default=172_800, gt=0, description="How long the warehouse may take to pack a parcel before a person is asked to look; scaled."
+    )
+    picked_up_within_seconds: float = Field(
+        default=172_800, gt=0, description="How long a packed parcel may wait for its carrier before a person is asked to look; scaled."
+    )
     team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders and releases.")
     mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
 

@@ -63,6 +63,7 @@ class OrderRow(SubjectColumns, table=True):
         Index("orders_by_status", "status", "created_at", "id"),
         Index("orders_by_tracking_number", "tracking_number", postgresql_where=text("tracking_number IS NOT NULL")),
         Index("orders_attention", "progressed_at", postgresql_where=text("attention IS NOT NULL")),
+        Index("orders_waiting", "waits_since", postgresql_where=text("waits_since IS NOT NULL")),
     )
 
     currency: str
@@ -79,6 +80,7 @@ class OrderRow(SubjectColumns, table=True):
     earlier_payment_id: str | None = None
     charge_id: str | None = None
     tracking_number: str | None = None
+    waits_since: datetime | None = moment()
     next_action: dict[str, Any] | None = json_value(required=False)
 
 

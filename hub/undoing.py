@@ -14,6 +14,7 @@ from hub.approvals import withdraw_all
 from hub.beginning import intend_once
 from hub.facets import HoldFacet, PaymentFacet, rank
 from hub.facts import UndoBegun
+from hub.fulfilling import forget_pickup
 from hub.order_rows import facets_of
 from hub.payments import RefundRequest
 from hub.steps import EffectState
@@ -42,6 +43,7 @@ async def plan_undo(
     if row.hold == HoldFacet.NONE:
         await record(session, row, UndoBegun(because=because, by=by), source=source)
         await withdraw_all(session, row, await database_now(session))
+        await forget_pickup(session, row)
         await intend_voids(session, row, order)
     known = await session.get(EffectRow, order.effect_key(REFUND))
     if known is not None:

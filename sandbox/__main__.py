@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     environment = os.environ.get
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Rehearsal providers on one port: Stripe, SendGrid, Shippo, Slack, Twilio, a profile service.",
+        description="Rehearsal providers on one port: Stripe, SendGrid, Shippo, Slack, Twilio, GitHub, a profile service, a warehouse.",
         epilog=f"The control token comes from {TOKEN_VARIABLE}, or from the file `token` in the home, which is made when missing.",
     )
     parser.add_argument("--host", default=environment("HUB_SANDBOX_HOST", "127.0.0.1"), help="HUB_SANDBOX_HOST")

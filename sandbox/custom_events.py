@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sandbox import warehouse_tickets
 from sandbox.callback_delivery import Callback
 from sandbox.callback_signing import iso
 from sandbox.calls import World, new_id
 
 
 def tell(world: World, kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Send an event and return it with its id."""
+    """Send an event and return it with its id; what the warehouse tells is true of its own tickets, too."""
+    warehouse_tickets.went_on(world, kind, data)
     event = {"type": kind, "timestamp": iso(time.time()), "data": data}
     identity = new_id("msg_", 27)
     world.callbacks.post(Callback("custom", kind, identity, event))

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sandbox import shippo_labels, shippo_shipments
+from sandbox import shippo_labels, shippo_pickups, shippo_shipments
 from sandbox.calls import Answer, Call, Operation, Provider, Work, World
 from sandbox.effects import subject_of
 from sandbox.shippo_objects import ACCOUNTS, NAME
@@ -46,6 +46,7 @@ class Shippo(Provider):
     operations = (
         *shippo_shipments.OPERATIONS,
         *shippo_labels.OPERATIONS,
+        *shippo_pickups.OPERATIONS,
         Operation("read address", "GET", "/addresses/{id}", _reads("address")),
         Operation("read shipment", "GET", "/shipments/{id}", _reads("shipment")),
         Operation("read rate", "GET", "/rates/{id}", _reads("rate")),

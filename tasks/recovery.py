@@ -11,6 +11,7 @@ from blocks.process_server import mark_crashed, start_subject_run, unfinished_ru
 from hub.due import DueSubject, dead_runs, due_subjects, give_up_the_hopeless, live_runs, skip_fence
 from hub.gate_views import wake_behind_opened_gates
 from hub.kinds import KINDS
+from hub.overdue import call_for_overdue_parcels
 from hub.owed import expire_payments
 from hub.policies import INTERNAL
 from hub.values import Frozen
@@ -31,6 +32,7 @@ class Swept(Frozen):
     notices: int
     started: int
     attention: int
+    overdue: int
     expired: int
     cleared: int
 
@@ -74,6 +76,15 @@ async def call_for_attention() -> int:
     for kind, subject_id in hopeless:
         get_run_logger().error("%s %s needs attention", kind, subject_id)
     return len(hopeless)
+
+
+@task(name="call-for-overdue-parcels", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
+async def see_to_overdue_parcels() -> int:
+    """Hand the parcels that nobody moves on in time to a person; returns how many."""
+    overdue = await call_for_overdue_parcels()
+    for order_id in overdue:
+        get_run_logger().warning("the parcel of order %s stands still", order_id)
+    return len(overdue)
 
 
 @task(name="expire-unfinished-payments", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.ledger_kit import Shop, clean, open_shop
-from tests.contract.sandbox_process import Sandbox, running_sandbox
+from tests.contract.sandbox_process import WAREHOUSE_SECRET, Sandbox, Webhooks, running_sandbox
 from tests.contract.told_kit import Told
 from tests.contract.webhook_kit import calling_back
 from tests.contract.webhook_receiver import Receiver
@@ -17,7 +17,8 @@ from tests.contract.webhook_receiver import Receiver
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def the_sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+    quiet = Webhooks("", {"warehouse": WAREHOUSE_SECRET})
+    async with running_sandbox(tmp_path_factory.mktemp("sandbox"), webhooks=quiet) as running:
         yield running
 
 

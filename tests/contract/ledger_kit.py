@@ -18,6 +18,7 @@ from blocks.sendgrid_account import SendGridAccount
 from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
+from blocks.warehouse import Warehouse
 from deployments.examples import EXAMPLE_ORDER
 from hub.claims import leased, take
 from hub.database import transaction
@@ -33,7 +34,7 @@ from hub.settings import settings
 from hub.stock import reserve
 from hub.tables import AttemptRow, EffectRow, FactRow, OrderRow, RunRow
 from hub.voiding import give_labels_back, labels_of
-from tests.contract.sandbox_process import Sandbox
+from tests.contract.sandbox_process import WAREHOUSE_SECRET, Sandbox
 from tests.contract.twilio_kit import an_account as twilio_account
 
 STRIPE_KEY = "sk_test_rehearsal_ledger"
@@ -61,6 +62,7 @@ class Shop:
         self.slack = SlackAccount(api_key=SLACK_KEY, base_url=f"{sandbox.url}/slack/api", **limits)
         self.twilio = twilio_account(sandbox.url, timeout_seconds=TIMEOUT_SECONDS)
         self.github = GitHubAccount(api_key="github_pat_rehearsal_ledger", base_url=f"{sandbox.url}/github", **limits)
+        self.warehouse = Warehouse(api_key=WAREHOUSE_SECRET, base_url=f"{sandbox.url}/warehouse", **limits)
         self.sendgrid = SendGridAccount(
             api_key="SG.rehearsal.ledger", base_url=f"{sandbox.url}/sendgrid", from_email="orders@example.com", **limits
         )

@@ -29,7 +29,7 @@ GO_ON: dict[str, Callable[[Any], Awaitable[None]]] = {
 @contextmanager
 def accounts_of(shop: Shop) -> Iterator[None]:
     """The shop's accounts are those that were read from Prefect a moment ago."""
-    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio, shop.github)
+    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio, shop.github, shop.warehouse)
     memories = [_memory_of(type(account)) for account in accounts]
     for memory, account in zip(memories, accounts, strict=True):
         memory.account, memory.loaded_at = account, math.inf

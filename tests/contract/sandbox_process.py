@@ -19,12 +19,13 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
-PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio", "profiles", "github")
+PROVIDERS = ("stripe", "sendgrid", "shippo", "slack", "twilio", "profiles", "github", "warehouse")
+WAREHOUSE_SECRET = "whsec_cmVoZWFyc2FsLXdhcmVob3VzZS1sZWRnZXIuLg=="
 
 
 @dataclass(frozen=True)
 class Webhooks:
-    """Where a sandbox calls back, ``url``/<provider>, and the secrets by provider; waits are quicker than the sandbox's own."""
+    """Where a sandbox calls back, ``url``/<provider> ("" for nobody), and the secrets by provider; waits are quicker than its own."""
 
     url: str
     secrets: Mapping[str, str]

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,12 +20,14 @@ from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
 from blocks.twilio_account import TwilioAccount
+from blocks.warehouse import Warehouse
 from hub.deploying import DeploymentRequest, MarkRequest
 from hub.errors import Misconfigured, OutcomeUnknown
 from hub.messages import Mail, MessageUpdate, TeamMessage, TextRequest
 from hub.parcels import Address, LabelRequest, ParcelSize, QuoteRequest, VoidRequest
 from hub.payments import CancelRequest, PaymentRequest, RefundRequest
 from hub.per_loop import close_all
+from hub.pick_tickets import PickLine, PickTicket, TicketCancellation
 from hub.profiles import ProfileChange, ProfileRemoval, ProfileRequest
 from tests.contract.account_kit import CUSTOMER, fails, long_ago
 from tests.contract.poisoner import MEGABYTE, POISONS, poisoner
@@ -49,6 +52,9 @@ DEPLOYMENT = DeploymentRequest(
     repository="example/shop", ref="main", environment="production", required_contexts=(), description="r-1", metadata={"release_id": "r-1"}
 )
 NOTE = TeamMessage(channel="C0HUBTEAM", text="Order o-1 is paid.", metadata={"order_id": "o-1"})
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+TICKET = PickTicket(order_id="o-1", lines=(PickLine(product_id="p", quantity=1),), tracking_number="1Z", label_url=None, at=NOW)
+NO_TICKET = TicketCancellation(order_id="o-1", ticket_id=KEY, at=NOW)
 USER = ProfileRequest(email=CUSTOMER, full_name="Bob Builder")
 
 
@@ -91,6 +97,10 @@ def profiles(url: str) -> ProfileService:
     return ProfileService(api_key="profiles_rehearsal_poison", base_url=url, timeout_seconds=TIMEOUT_SECONDS)
 
 
+def warehouse(url: str) -> Warehouse:
+    return Warehouse(api_key="whsec_cmVoZWFyc2Fs", base_url=f"{url}/warehouse", timeout_seconds=TIMEOUT_SECONDS)
+
+
 CALLS = {
     "charge": Called(stripe, lambda account: account.take_payment(PAYMENT, key=KEY)),
     "look for the charge": Called(stripe, lambda account: account.find_payment(PAYMENT, key=KEY, since=long_ago())),
@@ -112,6 +122,9 @@ CALLS = {
     "look for the deployment": Called(github, lambda account: account.find_deployment(DEPLOYMENT, key=KEY, since=long_ago())),
     "mark": Called(github, lambda account: account.mark_deployment(MARK, key=KEY), 201),
     "look for the mark": Called(github, lambda account: account.find_mark(MARK, key=KEY, since=long_ago())),
+    "pick ticket": Called(warehouse, lambda account: account.send_pick_ticket(TICKET, key=KEY), 202),
+    "look for the pick ticket": Called(warehouse, lambda account: account.find_pick_ticket(TICKET, key=KEY, since=long_ago())),
+    "cancel the pick ticket": Called(warehouse, lambda account: account.cancel_pick_ticket(NO_TICKET, key=KEY), 202),
     "profile": Called(profiles, lambda account: account.create_profile(USER, key=KEY), 201),
     "look for the profile": Called(profiles, lambda account: account.find_profile(USER, key=KEY, since=long_ago())),
     "change the profile": Called(profiles, lambda account: account.update_profile(ProfileChange(profile_id="u_1", status="x"), key=KEY)),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest_asyncio
 from blocks.shippo_account import ShippoAccount
 from hub.errors import Misconfigured, OutcomeUnknown, Refused
 from hub.exchange import Exchange, exchanging
-from hub.parcels import Address, LabelRequest, ParcelSize, QuoteRequest, VoidRequest, VoidStatus
+from hub.parcels import Address, LabelRequest, ParcelSize, PickupRequest, QuoteRequest, VoidRequest, VoidStatus
 from tests.contract.account_kit import (
     CUSTOMER,
     TROUBLES,
@@ -244,6 +245,50 @@ async def status_becomes(shippo: ShippoAccount, back: VoidRequest, wanted: VoidS
         return void is not None and void.status is wanted
 
     await until(is_so)
+
+
+async def a_pickup(shippo: ShippoAccount, carrier: str = "USPS") -> PickupRequest:
+    quote = await shippo.quote(a_parcel(), key="q")
+    rate = next(rate for rate in quote.rates if rate.carrier == carrier)
+    label = await shippo.buy_label(LabelRequest(rate_id=rate.rate_id, reference="h-1:order:o-1"), key="l")
+    return PickupRequest(
+        carrier_account=rate.carrier_account or "",
+        label_id=label.label_id,
+        place=a_parcel().sender,
+        earliest=long_ago(),
+        latest=long_ago() + timedelta(hours=8),
+        reference="h-1:order:o-1",
+    )
+
+
+async def test_a_carrier_comes_for_a_label(sandbox: Sandbox, shippo: ShippoAccount) -> None:
+    request = await a_pickup(shippo)
+    pickup = await shippo.schedule_pickup(request, key="p")
+
+    (kept,) = await sandbox.objects("shippo", "pickup")
+    assert (kept["object_id"], kept["confirmation_code"]) == (pickup.pickup_id, pickup.confirmation)
+    assert (kept["transactions"], kept["location"]["address"]["street1"]) == ([request.label_id], "1 Dock Rd")
+
+
+async def test_a_carrier_that_does_not_come_is_a_refusal_and_closes_no_gate(sandbox: Sandbox, shippo: ShippoAccount) -> None:
+    of_another_carrier = await a_pickup(shippo, "UPS")
+    refusal = await fails(lambda: shippo.schedule_pickup(of_another_carrier, key="p"), Refused)
+    assert isinstance(refusal, Refused)
+    assert refusal.code == "pickup_not_accepted"
+
+    request = await a_pickup(shippo)
+    no = '{"object_id": "pu_1", "status": "ERROR", "messages": ["one is scheduled already"]}'
+    await sandbox.fault("shippo", "schedule pickup", "garbage", status=201, body=no)
+    refusal = await fails(lambda: shippo.schedule_pickup(request, key="p"), Refused)
+    assert isinstance(refusal, Refused)
+    assert refusal.code == "pickup_refused"
+
+
+async def test_a_pickup_of_which_nobody_has_heard_may_have_been_made(sandbox: Sandbox, shippo: ShippoAccount) -> None:
+    request = await a_pickup(shippo)
+    await sandbox.fault("shippo", "schedule pickup", "drop", when="after")
+
+    await fails(lambda: shippo.schedule_pickup(request, key="p"), OutcomeUnknown)
 
 
 async def test_the_doctor_hears_that_the_key_works(shippo: ShippoAccount) -> None:

@@ -11,6 +11,7 @@ from blocks.shippo_account import ShippoAccount
 from blocks.slack_account import SlackAccount
 from blocks.stripe_account import StripeAccount
 from blocks.twilio_account import TwilioAccount
+from blocks.warehouse import Warehouse
 
 ACCOUNTS: tuple[type[ProviderAccount], ...] = (
     StripeAccount,
@@ -20,6 +21,7 @@ ACCOUNTS: tuple[type[ProviderAccount], ...] = (
     TwilioAccount,
     ProfileService,
     GitHubAccount,
+    Warehouse,
 )
 REHEARSAL_KEYS = {
     "stripe": "sk_test_rehearsal_1",
@@ -29,6 +31,7 @@ REHEARSAL_KEYS = {
     "profiles": "profiles_rehearsal_1",
     "github": "github_pat_rehearsal_1",
     "slack": "xoxb-rehearsal-1",
+    "warehouse": "whsec_cmVoZWFyc2Fs",
 }
 LIVE_KEYS = {
     "stripe": "rk_live_51abcdef",
@@ -38,6 +41,7 @@ LIVE_KEYS = {
     "twilio": "0123456789abcdef",
     "profiles": "prf_0123456789",
     "github": "github_pat_11ABCDEF",
+    "warehouse": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 LOOPBACKS = ("http://127.0.0.1:8700/x", "http://localhost:8700/x", "http://[::1]:8700/x", "http://127.8.9.10/x", "https://localhost/x")
 
@@ -48,8 +52,8 @@ def an_account(kind: type[ProviderAccount], key: str, base_url: str | None = Non
         fields["base_url"] = base_url
     if kind is SendGridAccount:
         fields["from_email"] = "orders@example.com"
-    if kind is ProfileService and base_url is None:
-        fields |= {"base_url": "https://users.example.com", "allow_other_host": True}
+    if kind in (ProfileService, Warehouse) and base_url is None:
+        fields |= {"base_url": "https://ours.example.com", "allow_other_host": True}
     if kind is TwilioAccount:
         fields |= {"account_sid": "AC" + "0a" * 16, "from_number": "+15005550006"}
     return kind(**fields)
@@ -176,6 +180,7 @@ def test_each_account_has_a_block_type_of_its_own_that_never_changes() -> None:
         "hub-twilio-account",
         "hub-profile-service",
         "hub-github-account",
+        "hub-warehouse",
     ]
 
 
