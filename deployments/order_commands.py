@@ -110,7 +110,9 @@ async def cancel(order_id: str, *, reason: str | None = None) -> None:
 
 
 @order.command
-async def refund(order_id: str, *, amount: int | None = None, reason: str | None = None, refund_id: str | None = None) -> None:
+async def refund(
+    order_id: str, *, amount: int | None = None, reason: str | None = None, restock: Flag = False, refund_id: str | None = None
+) -> None:
     """
     Give all or part of an order's payment back.
 
@@ -118,9 +120,10 @@ async def refund(order_id: str, *, amount: int | None = None, reason: str | None
         order_id: The order.
         amount: In minor units, e.g. 1250 for 12.50 USD; without it, all that has not gone back yet.
         reason: For the team; nothing personal belongs here.
+        restock: The goods came back: put all of the order's on the shelf.
         refund_id: The refund's id; the same again is the same refund. By default a new one.
     """
-    wanted = {"refundId": refund_id or f"r-{uuid4().hex[:8]}", "amount": amount, "reason": reason}
+    wanted = {"refundId": refund_id or f"r-{uuid4().hex[:8]}", "amount": amount, "reason": reason, "restock": restock or None}
     async with gateway_client() as gateway:
         body = {name: value for name, value in wanted.items() if value is not None}
         _, view = await gateway.ask("POST", f"/orders/{order_id}/refunds", body)

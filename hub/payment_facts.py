@@ -139,7 +139,7 @@ class RefundAsked(Frozen):
     """
     A person wants ``amount`` minor units to go back. ``refund_id`` is ours here; ``by`` is who asked.
 
-    ``asked`` is the amount as it was asked for: None means all that was left then.
+    ``asked`` is the amount as it was asked for: None means all that was left then. ``restock``: the goods came back.
     """
 
     told_apart_by: ClassVar = ("refund_id",)
@@ -150,6 +150,7 @@ class RefundAsked(Frozen):
     currency: str
     asked: int | None
     reason: str
+    restock: bool = False
     by: str
 
 

@@ -11,13 +11,14 @@ from hub.approvals import needs_approval, open_approval, waiting_amount
 from hub.beginning import intend_once
 from hub.composing import compose
 from hub.database import transaction
-from hub.facets import DisputeFacet, HoldFacet, ParcelFacet, PaymentFacet, rank
+from hub.facets import DisputeFacet, HoldFacet, PaymentFacet, rank
 from hub.facts import RefundAsked
 from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Incoming, Text
 from hub.money import Money
 from hub.notification_types import APPROVAL_ASKED, APPROVAL_DECLINED, MONEY_BACK
-from hub.order_rows import facets_of
+from hub.order_rows import facets_of, is_handed_over
 from hub.payments import RefundRequest
+from hub.stock import put_on_the_shelf
 from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
 from hub.tables import FactRow, OrderRow
 from hub.undoing import REFUND, plan_undo, promised
@@ -39,6 +40,7 @@ class RefundTerms(Incoming):
         default=None, description="In minor units (1250 is 12.50 USD); without it, all that has not gone back yet."
     )
     reason: Text = Field(default=NO_REASON, description="For the team; nothing personal belongs here.")
+    restock: bool = Field(default=False, description="The goods came back: put all of the order's on the shelf, whatever the amount.")
 
 
 class NotRefundable(Exception):
@@ -79,17 +81,25 @@ async def ask_refund(order_id: str, refund_id: str, terms: RefundTerms, *, by: s
     async with transaction() as session:
         row, _ = await locked(session, order_id)
         if (known := await asked_before(session, order_id, refund_id)) is not None:
-            if (known.asked, known.reason) != (terms.amount, terms.reason):
+            if (known.asked, known.reason, known.restock) != (terms.amount, terms.reason, terms.restock):
                 raise RefundDiffers(order_id, refund_id)
             return known
-        if (why := _why_not(row)) is not None:
+        if (why := _why_not(row, restock=terms.restock)) is not None:
             raise NotRefundable(order_id, why)
         left = row.amount - await promised(session, row) - await waiting_amount(session, row)
         amount = terms.amount or left
         if not 1 <= amount <= left:
             paid, rest = Money(amount=row.amount, currency=row.currency), Money(amount=left, currency=row.currency)
             raise NotRefundable(order_id, f"of the {paid} that were paid, {rest} are left; the rest has gone back, or is promised")
-        asked = RefundAsked(refund_id=refund_id, amount=amount, currency=row.currency, asked=terms.amount, reason=terms.reason, by=by)
+        asked = RefundAsked(
+            refund_id=refund_id,
+            amount=amount,
+            currency=row.currency,
+            asked=terms.amount,
+            reason=terms.reason,
+            restock=terms.restock,
+            by=by,
+        )
         await record(session, row, asked, source="person")
         if needs_approval(amount):
             await _ask_for_approval(session, row, asked)
@@ -112,6 +122,8 @@ async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> Non
     else:
         money = Money(amount=asked.amount, currency=asked.currency)
         await intend_once(session, order.effect(f"{MONEY_BACK.step}.{asked.refund_id}", compose(MONEY_BACK, order, amount=money)))
+    if asked.restock and is_handed_over(row):
+        await put_on_the_shelf(session, row)
     take_up_again(row, await database_now(session))
 
 
@@ -132,12 +144,7 @@ async def _tell_team(session: AsyncSession, row: OrderRow, what: NotificationTyp
     row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
 
 
-def is_handed_over(row: OrderRow) -> bool:
-    """Tell whether the carrier has, or had, the parcel."""
-    return rank(ParcelFacet(row.parcel)) >= rank(ParcelFacet.IN_TRANSIT)
-
-
-def _why_not(row: OrderRow) -> str | None:
+def _why_not(row: OrderRow, *, restock: bool) -> str | None:
     facets = facets_of(row)
     if facets.dispute in (DisputeFacet.OPEN, DisputeFacet.LOST):
         return "the customer's bank decides about its payment; what is given back now may be lost twice"
@@ -147,6 +154,8 @@ def _why_not(row: OrderRow) -> str | None:
         return "its whole payment has gone back"
     if facets.hold is not HoldFacet.NONE:
         return f"it is {row.status}: its whole payment goes back"
+    if restock and not is_handed_over(row):
+        return f"it is {row.status}, and its goods are still to leave; undone, they come back to the shelf by themselves"
     return None
 
 

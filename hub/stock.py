@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -12,16 +13,27 @@ from hub.claims import hold
 from hub.database import transaction
 from hub.facets import StockFacet
 from hub.facts import StockReleased, StockReserved, StockShort
-from hub.order_rows import facets_of
+from hub.order_rows import facets_of, is_handed_over
 from hub.orders import Order
-from hub.subject_rows import database_now, record
-from hub.tables import ReservationRow, StockRow
+from hub.subject_rows import database_now, locked, record
+from hub.tables import OrderRow, ReservationRow, StockRow
 from hub.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class NotRestockable(Exception):
+    """The order's goods cannot come back to the shelf at a person's word; ``why`` says so."""
+
+    def __init__(self, order_id: str, why: str) -> None:
+        super().__init__(order_id, why)
+        self.order_id, self.why = order_id, why
+
+    def __str__(self) -> str:
+        return f"the goods of order {self.order_id} cannot be restocked: {self.why}"
 
 
 class Reservation(Frozen):
@@ -59,8 +71,31 @@ async def release(order: Order) -> None:
         await record(session, row, StockReleased(attempt=order.attempt), source="run")
 
 
-async def put_back(session: AsyncSession, order_id: str, attempt: int) -> bool:
-    """Put what the attempt of the locked order still has set aside back on the shelf; False when there was nothing."""
+async def restock(order_id: str) -> dict[str, int]:
+    """
+    Put the goods of a parcel that came back on the shelf, once; return how many pieces of which counted products that were now.
+
+    Raises:
+        NoSuchOrder: It does not exist.
+        NotRestockable: The carrier has not had the parcel. Undoing the order puts its goods back by itself.
+    """
+    async with transaction() as session:
+        row, _ = await locked(session, order_id)
+        if not is_handed_over(row):
+            raise NotRestockable(order_id, f"it is {row.status}, and the carrier has not had its parcel; undoing it releases them")
+        return await put_on_the_shelf(session, row)
+
+
+async def put_on_the_shelf(session: AsyncSession, row: OrderRow) -> dict[str, int]:
+    """Put the goods of the locked order back on the shelf at a person's word; the pieces by product, none when they were there already."""
+    back = await put_back(session, row.id, row.attempt)
+    if back:
+        await record(session, row, StockReleased(attempt=row.attempt), source="person")
+    return back
+
+
+async def put_back(session: AsyncSession, order_id: str, attempt: int) -> dict[str, int]:
+    """Put what the attempt of the locked order still has set aside back on the shelf; return the pieces by product."""
     held = await session.exec(
         select(ReservationRow)
         .where(col(ReservationRow.order_id) == order_id, col(ReservationRow.attempt) == attempt)
@@ -72,7 +107,14 @@ async def put_back(session: AsyncSession, order_id: str, attempt: int) -> bool:
     now = await database_now(session)
     for reservation in reservations.values():
         reservation.released_at = now
-    return bool(reservations)
+    return {product: reservation.quantity for product, reservation in reservations.items()}
+
+
+async def check(product_id: str, pieces: int) -> bool:
+    """Tell whether so many pieces are on the shelf now; a product that is not counted never runs out. Only reserving them keeps them."""
+    async with transaction() as session:
+        stock = await session.get(StockRow, product_id)
+        return stock is None or stock.on_hand >= pieces
 
 
 async def set_on_hand(product_id: str, on_hand: int) -> None:
@@ -80,6 +122,13 @@ async def set_on_hand(product_id: str, on_hand: int) -> None:
     async with transaction() as session:
         counted = insert(StockRow).values(product_id=product_id, on_hand=on_hand)
         await session.exec(counted.on_conflict_do_update(index_elements=["product_id"], set_={"on_hand": on_hand}))
+
+
+async def set_aside() -> dict[str, int]:
+    """Return the pieces of every product that orders have set aside and not given back; those that were sent are among them."""
+    held = select(ReservationRow.product_id, func.sum(ReservationRow.quantity)).where(col(ReservationRow.released_at).is_(None))
+    async with transaction() as session:
+        return {product: int(pieces) for product, pieces in await session.exec(held.group_by(ReservationRow.product_id))}
 
 
 async def on_hand() -> dict[str, int]:

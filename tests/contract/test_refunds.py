@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ import pytest_asyncio
 from hub.facets import Status
 from hub.refund_views import RefundState, view_refund
 from hub.refunds import NotRefundable, RefundDiffers, RefundTerms, ask_refund
+from hub.stock import on_hand, set_on_hand
 from tests.contract.ledger_kit import Shop, facts_of, placed, row_of, sql
 from tests.contract.notice_kit import carrier_told, handled
 from tests.contract.process_kit import accounts_of, rests
@@ -27,14 +29,14 @@ async def shop(shop: Shop) -> AsyncIterator[Shop]:
         yield shop
 
 
-async def a_confirmed_order() -> str:
-    order_id = await placed()
+async def a_confirmed_order(**changes: Any) -> str:
+    order_id = await placed(**changes)
     assert (await rests(order_id)).status == Status.CONFIRMED
     return order_id
 
 
-async def a_delivered_order() -> str:
-    order_id = await a_confirmed_order()
+async def a_delivered_order(**changes: Any) -> str:
+    order_id = await a_confirmed_order(**changes)
     await handled(carrier_told("DELIVERED", (await row_of(order_id)).tracking_number or ""))
     assert (await rests(order_id)).status == Status.DELIVERED
     return order_id
@@ -57,6 +59,30 @@ async def test_a_part_goes_back_once_and_the_customer_is_told(shop: Shop) -> Non
     assert (await view_refund(order_id, "r-1")).status is RefundState.REFUNDED
     assert await shop.sandbox.count("sendgrid", "mail", order_id) == mails + 1
     assert [fact.data["by"] for fact in await facts_of(order_id) if fact.kind == "refund asked"] == ["shop"]
+
+
+async def test_a_refund_for_goods_that_came_back_puts_them_on_the_shelf_once(shop: Shop) -> None:
+    await set_on_hand("prod-back", 5)
+    order_id = await a_delivered_order(items=[{"productId": "prod-back", "quantity": 2, "price": 5_000}])
+    back = RefundTerms(amount=4_000, restock=True)
+
+    for _ in range(2):
+        await ask_refund(order_id, "r-1", back, by="shop")
+        await rests(order_id)
+    assert (await on_hand())["prod-back"] == 5
+    with pytest.raises(RefundDiffers):
+        await ask_refund(order_id, "r-1", RefundTerms(amount=4_000), by="shop")
+
+    await ask_refund(order_id, "r-2", RefundTerms(amount=1, restock=True), by="shop")
+    await rests(order_id)
+    assert (await on_hand())["prod-back"] == 5
+
+
+async def test_goods_that_are_still_to_leave_do_not_come_back(shop: Shop) -> None:
+    order_id = await a_confirmed_order()
+
+    with pytest.raises(NotRefundable, match="its goods are still to leave"):
+        await ask_refund(order_id, "r-1", RefundTerms(amount=4_000, restock=True), by="shop")
 
 
 async def test_two_parts_and_the_rest_are_all_and_then_nothing_is_left(shop: Shop) -> None:

@@ -8,18 +8,19 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import IntegrityError
 
 from hub.claims import take
 from hub.database import transaction
 from hub.effects import LeaseLost
 from hub.facets import Status, StockFacet
-from hub.facts import PaymentFailed
+from hub.facts import Fact, PaymentFailed, Returned
 from hub.intake import raise_attempt
 from hub.order_rows import facets_of
 from hub.orders import Order
-from hub.stock import on_hand, release, reserve, set_on_hand
+from hub.stock import NotRestockable, check, on_hand, release, reserve, restock, set_aside, set_on_hand
 from hub.subject_rows import locked, record
-from tests.contract.ledger_kit import ends_with, lease_ends, placed, row_of, run, run_of_a_new_order
+from tests.contract.ledger_kit import ends_with, lease_ends, placed, row_of, run, run_of_a_new_order, sql
 
 pytestmark = pytest.mark.usefixtures("hub_database")
 
@@ -134,6 +135,52 @@ async def test_goods_of_a_failed_attempt_come_back_even_if_the_next_begins_befor
         assert (await on_hand())[product] == 0
         await release(second)
     assert (await on_hand())[product] == 3
+
+
+async def test_there_are_never_fewer_than_no_pieces_whoever_writes(product: str) -> None:
+    await set_on_hand(product, 1)
+
+    with pytest.raises(IntegrityError, match="stock_never_below_zero"):
+        await sql("UPDATE stock SET on_hand = on_hand - 2 WHERE product_id = :product", product=product)
+
+
+async def test_a_check_says_what_is_there_and_keeps_nothing(product: str) -> None:
+    await set_on_hand(product, 2)
+
+    assert [await check(product, pieces) for pieces in (2, 3)] == [True, False]
+    assert await check(f"{product}-uncounted", 1_000)
+    assert (await on_hand())[product] == 2
+
+
+async def has_its_goods(product: str, *facts: Fact) -> str:
+    async with run_of_a_new_order(items=goods((product, 3))) as order:
+        await reserve(order)
+    async with transaction() as session:
+        row, _ = await locked(session, order.id)
+        for fact in facts:
+            await record(session, row, fact, source="webhook")
+    return order.id
+
+
+async def test_goods_that_came_back_are_restocked_once_also_when_many_say_so_at_once(product: str) -> None:
+    await set_on_hand(product, 10)
+    order_id = await has_its_goods(product, Returned())
+
+    back = await asyncio.gather(*(restock(order_id) for _ in range(10)))
+
+    assert sorted(map(len, back)) == [0] * 9 + [1]
+    assert ((await on_hand())[product], (await set_aside()).get(product)) == (10, None)
+    assert facets_of(await row_of(order_id)).stock is StockFacet.RELEASED
+
+
+async def test_goods_that_have_not_left_are_not_restocked_by_hand(product: str) -> None:
+    await set_on_hand(product, 10)
+    order_id = await has_its_goods(product)
+
+    with pytest.raises(NotRestockable, match="the carrier has not had its parcel"):
+        await restock(order_id)
+
+    assert (await on_hand())[product] == 7
 
 
 async def test_a_product_without_a_stock_row_never_runs_out(product: str) -> None:
