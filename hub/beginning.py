@@ -226,9 +226,16 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
 
 
 async def _check_budget(session: AsyncSession, effect: Effect, now: datetime, wait_seconds: float = 0) -> None:
-    """Park the subject when what this run has done for the step, and a wait now, take longer than its budget."""
+    """
+    Park the subject when what this run has done for the step, and a wait now, take longer than its budget.
+
+    What left too late does not count: the provider was never asked, and it is we who were slow (a database that was away, say).
+    """
     mine = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.fence) == effect.fence)
-    first = (await session.exec(select(func.min(AttemptRow.started_at)).where(*mine))).one()
+    asked = col(AttemptRow.outcome).is_distinct_from("not_sent") | (
+        col(AttemptRow.ended_at) <= func.coalesce(col(AttemptRow.send_by), col(AttemptRow.ended_at))
+    )
+    first = (await session.exec(select(func.min(AttemptRow.started_at)).where(*mine, asked))).one()
     policy = effect.what.policy
     if first is not None and (now - first).total_seconds() + wait_seconds > policy.budget_seconds * settings().time_scale:
         raise Parked(policy.wait_seconds(policy.attempts), f"{effect.what.provider} took longer than {policy.name} may", counts=True)

@@ -40,6 +40,21 @@ async def test_a_budget_that_is_spent_parks_the_order(shop: Shop) -> None:
     assert len(await attempts_of(payment_effect(order))) == 1
 
 
+async def test_while_our_own_database_was_away_the_provider_has_used_none_of_the_budget(shop: Shop) -> None:
+    async with run_of_a_new_order() as order:
+        await reserve(order)
+        async with changed(
+            send_window_seconds="0.000001"
+        ):  # the intent is committed, and then the database dies for longer than the budget
+            with pytest.raises(NotSent):
+                await shop.pay(order)
+        await time_passes(payment_effect(order), 601)
+
+        await shop.pay(order)
+
+    assert await shop.sandbox.count("stripe", "charge") == 1
+
+
 async def test_what_is_open_for_a_day_needs_a_person_and_a_person_may_let_it_go_on(shop: Shop) -> None:
     async with run_of_a_new_order() as order:
         rate_id = await shop.until_quoted(order)
