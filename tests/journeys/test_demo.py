@@ -11,6 +11,7 @@ from deployments.demo_scenes import Demo, Outcome
 from deployments.demo_story import play
 from deployments.gateway_client import GatewayClient
 from deployments.sandbox_client import SandboxClient
+from hub.kinds import KINDS
 from tests.contract.metrics_kit import Scrape, scrape
 from tests.journeys.hub_under_test import Hub, until
 
@@ -46,16 +47,27 @@ async def test_the_demo_shows_what_it_says_and_the_metrics_say_what_providers_an
     assert after.sum(f"{histogram}_sum") - before.sum(f"{histogram}_sum") == pytest.approx(ledger["seconds"])
 
 
+BUSY = "SELECT id FROM {table} WHERE lease_until > clock_timestamp() OR resume_at <= clock_timestamp()"
+UNDER_WAY = " UNION ALL ".join(
+    [
+        *(BUSY.format(table=kind.row.__tablename__) for kind in KINDS.values()),
+        "SELECT event_id FROM notices WHERE next_at <= clock_timestamp()",
+        "SELECT effect_key FROM attempts WHERE outcome IS NULL",
+    ]
+)
+
+
 async def settled(hub: Hub) -> Scrape:
-    """The metrics once nothing is under way."""
-    seen: list[Scrape] = []
+    """The metrics once nothing is under way: no run holds anything, nothing is due, nobody is asked."""
+    seen: list[str] = []
 
     async def quiet() -> bool:
-        seen.append(await scrape(hub.gateway))
-        return not any(seen[-1].sum(name) for name in ("hub_provider_calls_in_flight", "hub_subjects_due", "hub_inbox_backlog"))
+        async with hub.database() as database:
+            seen[:] = [str(row[0]) for row in await database.fetch(UNDER_WAY)]
+        return not seen
 
-    await until(quiet, seconds=60, what=lambda: f"nothing to be under way, but {seen[-1]['hub_inbox_backlog']}")
-    return seen[-1]
+    await until(quiet, seconds=60, what=lambda: f"nothing to be under way, but {seen}")
+    return await scrape(hub.gateway)
 
 
 async def newest_attempt(hub: Hub) -> int:
