@@ -16,7 +16,7 @@ from prefect.settings import get_current_settings
 
 from blocks.provider_account import ProviderAccount
 from blocks.webhook_trust import SENDERS, trusted
-from deployments import accounts, instance, secret_files
+from deployments import accounts, instance, prefect_checkups, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
 from deployments.ledger_checkups import notices, payment_audit
@@ -189,7 +189,11 @@ async def _mode(provider: str) -> str | None:
 CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
     "database": database,
     "Prefect API": prefect_api,
+    "Prefect's version": prefect_checkups.versions,
+    "Prefect's settings": prefect_checkups.server_settings,
     "Prefect's guard": guarded_server,
+    "results": prefect_checkups.results,
+    "clocks": prefect_checkups.clocks,
     "work pool": worker,
     "deployments": deployments,
     "automations": automations,

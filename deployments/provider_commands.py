@@ -119,7 +119,7 @@ async def _prefect_is_told() -> AsyncIterator[None]:
     with gates_told_to(changes.append):
         yield
     instance.point_at_prefect(settings().home.expanduser().resolve())
-    from blocks.gate_events import tell  # noqa: PLC0415 - imports Prefect
+    from blocks.hub_events import tell  # noqa: PLC0415 - imports Prefect
 
     for change in changes:
         await tell(change)

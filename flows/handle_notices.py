@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks.hub_events import told_to_prefect
 from tasks.inbox import Drained, watch_inbox
 
 LINGER_SECONDS, AT_MOST_SECONDS = 2.0, 60.0
@@ -17,4 +18,5 @@ async def handle_notices() -> Drained:
     The gateway's nudge starts it through an automation; the sweep does the same when a nudge was lost. Any number of runs may work side by
     side: each notice is handled once. One at a time watches the inbox; another that is started beside it ends at once.
     """
-    return await watch_inbox(linger_seconds=LINGER_SECONDS, at_most_seconds=AT_MOST_SECONDS)
+    with told_to_prefect():
+        return await watch_inbox(linger_seconds=LINGER_SECONDS, at_most_seconds=AT_MOST_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks.hub_events import told_to_prefect
 from tasks.approvals import see_to_approvals
 from tasks.deliveries import ask_for_missed_deliveries
 from tasks.inbox import drain_inbox, forget_old_content
@@ -26,21 +27,22 @@ async def sweep() -> Swept:
     called for where nothing else helps and where a parcel stands still, payments that nobody finishes are called off, approvals that nobody
     gives expire, what is due is started, and what is in old notices is forgotten.
     """
-    crashed = await clear_dead_runs()
-    asked_for = await ask_for_missed_deliveries()
-    drained = await drain_inbox()
-    attention = await call_for_attention()
-    overdue = await see_to_overdue_parcels()
-    expired = await expire_unfinished_payments()
-    await see_to_approvals()
-    started = await start_what_is_due()
-    return Swept(
-        crashed=crashed,
-        asked_for=asked_for,
-        notices=sum(drained.notices.values()),
-        started=started,
-        attention=attention,
-        overdue=overdue,
-        expired=expired,
-        cleared=await forget_old_content(),
-    )
+    with told_to_prefect():
+        crashed = await clear_dead_runs()
+        asked_for = await ask_for_missed_deliveries()
+        drained = await drain_inbox()
+        attention = await call_for_attention()
+        overdue = await see_to_overdue_parcels()
+        expired = await expire_unfinished_payments()
+        await see_to_approvals()
+        started = await start_what_is_due()
+        return Swept(
+            crashed=crashed,
+            asked_for=asked_for,
+            notices=sum(drained.notices.values()),
+            started=started,
+            attention=attention,
+            overdue=overdue,
+            expired=expired,
+            cleared=await forget_old_content(),
+        )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from blocks.telemetry import start_tracing
 from gateway.application import create_app
 from hub.settings import settings
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=address.port)
     parser.add_argument("--only", choices=["webhooks", "orders"], help="only this part, for a port of its own; by default both")
     options = parser.parse_args()
+    start_tracing("hub-gateway")
     uvicorn.run(
         create_app(options.only), host=options.host, port=options.port, access_log=False, server_header=False, timeout_graceful_shutdown=5
     )

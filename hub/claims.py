@@ -26,6 +26,7 @@ from hub.steps import OPEN_STATES
 from hub.subject_rows import locked, locked_with_hub, snapshot
 from hub.subjects import Subject
 from hub.tables import EffectRow, RunRow, SubjectColumns, metadata
+from hub.tracing import span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -140,8 +141,10 @@ async def leased(subject_id: str, run_id: str, kind: str = "order") -> AsyncIter
         return
     over = asyncio.Event()
     renewing = asyncio.create_task(_keep(lease, over))
+    about = {kind: subject_id, "flow_run": run_id}
     try:
-        yield lease
+        with span(f"{kind} run", lease.subject.correlation_id, "internal", about):
+            yield lease
     except Parked as parked:
         await unhurried(lease.let_go("parked", resume_in_seconds=parked.seconds, counts=parked.counts, why=parked.why))
         raise

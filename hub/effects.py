@@ -25,6 +25,7 @@ class Effect(Frozen):
     """One effect that a run is about to have. ``request`` is complete; ``fence`` and ``run_id`` are those of the run's claim."""
 
     hub_id: UUID
+    correlation_id: str
     subject_kind: str
     subject_id: str
     step: str

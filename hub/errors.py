@@ -80,3 +80,17 @@ class Refused(ProviderError):
         super().__init__(provider, action, reason)
         self.args = (provider, action, reason, code, reference)
         self.code, self.reference = code, reference
+
+
+_OUTCOMES = {
+    Refused: "refused",
+    Misconfigured: "misconfigured",
+    RateLimited: "rate_limited",
+    NotSent: "not_sent",
+    OutcomeUnknown: "unknown",
+}
+
+
+def outcome_of(error: ProviderError) -> str:
+    """Return the outcome of a call that ended so, as the ledger calls it: refused, misconfigured, rate_limited, not_sent or unknown."""
+    return next(outcome for kind, outcome in _OUTCOMES.items() if isinstance(error, kind))

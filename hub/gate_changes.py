@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import event
-
+from hub.changes import Changes
 from hub.values import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from hub.tables import ProviderGateRow
@@ -29,18 +28,8 @@ class GateChange(Frozen):
     reason: str
 
 
-Listener = Callable[[GateChange], None]
-_listener: ContextVar[Listener | None] = ContextVar("gate_listener", default=None)
-
-
-@contextmanager
-def gates_told_to(listener: Listener) -> Iterator[None]:
-    """Let ``listener`` hear of every gate that is closed or opened from within the block. It must neither wait nor raise."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
+_changes = Changes[GateChange]("gate_changes")
+gates_told_to = _changes.told_to
 
 
 @contextmanager
@@ -48,11 +37,10 @@ def moving(session: AsyncSession, gate: ProviderGateRow) -> Iterator[None]:
     """What the block does to the gate is told, if it closes or opens it, as soon as the session has committed it."""
     before = _why_closed(gate)
     yield
-    after, listener = _why_closed(gate), _listener.get()
-    if listener is None or (before is None) == (after is None):
-        return
-    change = GateChange(provider=gate.provider, state="closed" if before is None else "opened", reason=after or before or "")
-    event.listen(session.sync_session, "after_commit", lambda _: listener(change), once=True)
+    after = _why_closed(gate)
+    if (before is None) != (after is None):
+        state: Literal["closed", "opened"] = "closed" if before is None else "opened"
+        _changes.tell(session, GateChange(provider=gate.provider, state=state, reason=after or before or ""))
 
 
 def _why_closed(gate: ProviderGateRow) -> str | None:

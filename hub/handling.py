@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 
+from hub import provider_log
 from hub.applying import Contradiction, apply
 from hub.database import transaction
 from hub.inbox_tables import NoticeRow
@@ -29,6 +30,7 @@ from hub.readings import Address, News, Reference, Unreadable, reading_of
 from hub.settings import settings
 from hub.subject_rows import database_now, hub_identity
 from hub.tables import EffectRow, OrderRow
+from hub.tracing import span
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -45,18 +47,31 @@ TRACKING = "tracking:"
 
 @dataclass
 class Handled:
-    """What came of some notices: how many by state, and which subjects have something to do now (kind and id)."""
+    """
+    What came of some notices: how many by state, and which subjects have something to do now (kind and id).
+
+    ``told``: each notice with its subject's correlation id and its age in seconds, until it is logged.
+    """
 
     by_state: Counter[str] = field(default_factory=Counter)
     due: set[tuple[str, str]] = field(default_factory=set)
+    told: list[tuple[NoticeRow, str | None, float]] = field(default_factory=list)
 
     def __add__(self, other: Handled) -> Handled:
         """Return both together."""
-        return Handled(self.by_state + other.by_state, self.due | other.due)
+        return Handled(self.by_state + other.by_state, self.due | other.due, self.told + other.told)
 
 
 async def handle_some(limit: int = BATCH) -> Handled:
     """Handle up to ``limit`` notices that are due, oldest first; none in ``by_state`` means that none was due."""
+    handled = await _handle_batch(limit)
+    for notice, correlation_id, seconds in handled.told:
+        provider_log.told(notice, correlation_id, seconds)
+    handled.told.clear()
+    return handled
+
+
+async def _handle_batch(limit: int) -> Handled:
     claimed: list[int] = []
     try:
         async with transaction() as session:
@@ -119,6 +134,7 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
     busy = await _known(session, wanted - subjects.keys())
     effects = await _effects(session, {address.effect_key for address in addresses.values() if address.step is not None})
     put_off = set[int]()
+    correlation_ids: dict[int, str] = {}
     for row, news in sorted(meant, key=lambda pair: pair[0].id):
         address = addresses.get(news.about)
         if address is not None and not address.belongs_to(hub_id):
@@ -130,14 +146,18 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
             _is_early(row, news.about if address is None else address, now)
         else:
             row.subject_kind, row.subject_id = address.subject_kind, address.subject_id
+            correlation_ids[row.id] = subject.correlation_id
             effect = effects.get(address.effect_key)
             try:
-                _end(row, NoticeState.HANDLED, await apply(session, subject, effect, address, news.facts), now)
+                with span(f"{row.provider} {row.kind}", subject.correlation_id, "consumer", {"notice": str(row.id)}):
+                    _end(row, NoticeState.HANDLED, await apply(session, subject, effect, address, news.facts), now)
             except Contradiction as contradiction:
                 _end(row, NoticeState.QUARANTINED, str(contradiction), now)
             if subject.resume_at is not None:
                 handled.due.add((address.subject_kind, subject.id))
-    handled.by_state.update(row.state for row in rows if row.id not in put_off)
+    seen_to = [row for row in rows if row.id not in put_off]
+    handled.by_state.update(row.state for row in seen_to)
+    handled.told += [(row, correlation_ids.get(row.id), (now - row.received_at).total_seconds()) for row in seen_to]
     return handled
 
 

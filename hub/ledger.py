@@ -18,8 +18,9 @@ from hub.beginning import begin, begin_to_find_out
 from hub.begun import Ask, Known, Look, NotDone, Wait
 from hub.database import steadfast
 from hub.effects import Effect, LeaseLost, Parked, Terms
-from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused
+from hub.errors import Misconfigured, NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, outcome_of
 from hub.exchange import Exchange, exchanging
+from hub.provider_log import crossing
 from hub.settings import settings
 from hub.settling import absent, found, given_up, look_failed, not_done, refused, settle
 from hub.steps import EffectState, Outcome
@@ -92,8 +93,9 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
     exchange = Exchange(send_by=begun_at + settings().send_window_seconds)
     try:
         request = type(effect.request).model_validate(ask.request)
-        with exchanging(exchange):
+        with exchanging(exchange), crossing(effect, "call", exchange) as crossed:
             result = await call(request, key=ask.provider_key)
+            crossed.outcome = str(effect.what.means(effect.attempt, result).state)
     except Refused as refusal:
         await steadfast(partial(refused, effect, ask.attempt_id, exchange, refusal))
         raise
@@ -103,7 +105,7 @@ async def _ask(effect: Effect, ask: Ask, call: Call[Result], begun_at: float) ->
             raise
         return None
     except (NotSent, Misconfigured, OutcomeUnknown) as error:
-        await steadfast(partial(not_done, effect, ask.attempt_id, exchange, _outcome_of(error), error))
+        await steadfast(partial(not_done, effect, ask.attempt_id, exchange, outcome_of(error), error))
         raise
     except BaseException:
         outcome = "unknown" if exchange.sent else "not_sent"
@@ -122,13 +124,14 @@ async def _look(effect: Effect, look: Look, find: Find[Result] | None) -> Result
         raise OutcomeUnknown(effect.what.provider, effect.what.action, "nobody can tell whether it happened")
     exchange = Exchange()
     try:
-        with exchanging(exchange):
+        with exchanging(exchange), crossing(effect, "look", exchange) as crossed:
             result = await find(type(effect.request).model_validate(look.request), key=look.provider_key, since=look.since)
+            crossed.outcome = "absent" if result is None else "found"
     except Refused as refusal:
         await steadfast(partial(refused, effect, None, exchange, refusal))
         raise
     except ProviderError as error:
-        await steadfast(partial(look_failed, effect, look.at, exchange, _outcome_of(error), error))
+        await steadfast(partial(look_failed, effect, look.at, exchange, outcome_of(error), error))
         if not isinstance(error, RateLimited) or error.retry_after_seconds is None:
             raise
         return None
@@ -152,14 +155,6 @@ def _accepted(effect: Effect, outcome: Outcome, result: Result) -> Result:
         code = outcome.code or ""
         raise Refused(effect.what.provider, effect.what.action, f"the answer is no ({code})", code, outcome.reference)
     return result
-
-
-def _outcome_of(error: ProviderError) -> str:
-    if isinstance(error, Misconfigured):
-        return "misconfigured"
-    if isinstance(error, RateLimited):
-        return "rate_limited"
-    return "not_sent" if isinstance(error, NotSent) else "unknown"
 
 
 async def _wait(seconds: float, why: str) -> None:

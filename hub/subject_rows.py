@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from hub.facts import Fact, identity_of
 from hub.kinds import KINDS, kind_of
+from hub.status_changes import changing
 from hub.tables import HubIdentity, SubjectColumns, metadata
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     if at is None:
         return False
     row.progressed_at = at
-    moved = kind.move(row, fact)
+    with changing(session, kind.name, row):
+        moved = kind.move(row, fact)
     row.runs_without_progress = 0
     if source != "run" and (moved.changed or moved.to_do):
         row.epoch += 1

@@ -74,6 +74,7 @@ class Subject(Frozen):
         """Return the effect that ``step`` is about to have, under this run's claim; of this attempt, unless another is named."""
         return Effect(
             hub_id=self.hub_id,
+            correlation_id=self.correlation_id,
             subject_kind=self.kind,
             subject_id=self.id,
             step=step,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from prefect.context import FlowRunContext
 from prefect.states import Completed
 
-from blocks.gate_events import tell_in_passing
+from blocks.hub_events import told_to_prefect
 from hub.claims import Lease, current, leased
 from hub.effects import Stopped
 from hub.enrolling import enrol
-from hub.gate_changes import gates_told_to
 from hub.intake import place, raise_attempt
 from hub.orders import Order, OrderRequest
 from hub.releases import Release, ReleaseRequest
@@ -133,7 +132,7 @@ async def _held(subject_id: str, kind: str) -> AsyncIterator[Held[Any]]:
     run_id = _run_id()
     held: Held[Any] | None = None
     try:
-        with gates_told_to(tell_in_passing):
+        with told_to_prefect():
             async with leased(subject_id, run_id, kind) as lease:
                 held = Held(lease)
                 yield held

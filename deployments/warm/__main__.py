@@ -12,6 +12,7 @@ import os
 import sys
 
 from deployments.layout import POOL
+from hub.provider_log import write_log
 
 
 def main() -> int:
@@ -26,8 +27,11 @@ def main() -> int:
         from deployments.warm.processes import keep_several  # noqa: PLC0415 - it starts processes and needs nothing of Prefect
 
         return keep_several(wanted.pool, name, wanted.processes)
+    from blocks.telemetry import start_tracing  # noqa: PLC0415
     from deployments.warm.pool import WarmWorker  # noqa: PLC0415 - a parent of several processes need not import Prefect
 
+    start_tracing("hub-worker")
+    write_log()
     asyncio.run(WarmWorker(work_pool_name=wanted.pool, name=name).start())
     return 0
 

@@ -21,6 +21,15 @@ async def test_an_order_is_charged_labelled_announced_and_confirmed(hub: Hub) ->
     assert order["chargeId"].startswith("ch_")
     assert order["trackingNumber"]
     assert await hub.seen("o-plain") == CONFIRMED
+    about, told = {"any_resource": {"id": ["hub.order.o-plain"]}, "event": {"prefix": ["hub.order."]}, "order": "ASC"}, list[str]()
+
+    async def prefect_heard() -> bool:
+        answer = (await hub.prefect.post("/events/filter", json={"filter": about})).raise_for_status()
+        told[:] = [event["event"] for event in answer.json()["events"]]
+        return "hub.order.confirmed" in told
+
+    await until(prefect_heard, seconds=30, what=lambda: f"the event of the confirmation, not only {told}")
+    assert told[:2] == ["hub.order.paid", "hub.order.confirmed"]
 
 
 async def test_every_door_leads_to_the_same_order(hub: Hub) -> None:
