@@ -28,7 +28,7 @@ from hub.facts import (
 from hub.kinds import kind_of
 from hub.message_facts import Delivery
 from hub.order_following import follow_order
-from hub.settling import HAPPENED, done_twice
+from hub.settling import HAPPENED, done_twice, is_known_now
 from hub.signup_following import follow_signup
 from hub.signup_tables import SignupRow
 from hub.steps import OPEN_STATES, EffectState
@@ -138,6 +138,7 @@ async def _settle(session: AsyncSession, row: SubjectColumns, effect: EffectRow,
     effect.settled_at = await database_now(session)
     unknown = (col(AttemptRow.effect_key) == effect.key, col(AttemptRow.outcome) == "unknown")
     await session.exec(update(AttemptRow).where(*unknown).values(outcome="found"))
+    await is_known_now(session, row, effect, effect.settled_at)
     return True
 
 

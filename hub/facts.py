@@ -64,6 +64,7 @@ __all__ = [
     "Announced",
     "AttentionNeeded",
     "ButtonPressed",
+    "CameOut",
     "Delivered",
     "DeliveryFailed",
     "DeploymentMade",
@@ -199,6 +200,17 @@ class ToldByHand(Frozen):
     epoch: int
 
 
+class CameOut(Frozen):
+    """What came of an effect of which nobody knew is known after all, and the person who was asked to look is not needed any more."""
+
+    told_apart_by: ClassVar = ("step", "attempt", "epoch")
+
+    kind: Literal["came out"] = "came out"
+    step: str
+    attempt: int
+    epoch: int
+
+
 Fact = Annotated[
     (
         StockReserved
@@ -247,6 +259,7 @@ Fact = Annotated[
         | UndoFinished
         | AttentionNeeded
         | ToldByHand
+        | CameOut
         | ProfileCreated
         | ProfileRefused
         | ProfileRemoved

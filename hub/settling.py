@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -13,12 +13,12 @@ from hub.database import transaction
 from hub.effects import Effect
 from hub.errors import OutcomeUnknown, ProviderError, Refused
 from hub.exchange import Exchange
-from hub.facts import AttentionNeeded
+from hub.facts import AttentionNeeded, CameOut
 from hub.falling_back import fall_back
 from hub.gates import HAS_NEWS_FOR_THE_GATE, gate_is_fine, gate_learns
 from hub.policies import RESTART
 from hub.steps import EffectState, Outcome
-from hub.subject_rows import database_now, locked, record
+from hub.subject_rows import database_now, locked, record, take_up_again
 from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns, metadata
 from hub.tallies import DUPLICATE, tally
 from hub.values import Frozen
@@ -78,6 +78,11 @@ def calls_nobody_knows_of(row: EffectRow) -> tuple[ColumnElement[bool], ...]:
     return col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call", unknown
 
 
+async def _is_in_the_dark(session: AsyncSession, row: EffectRow) -> bool:
+    """Tell whether there is a call of the effect of which nobody knows what came."""
+    return (await session.exec(select(exists().where(*calls_nobody_knows_of(row))))).one()
+
+
 async def end_calls(session: AsyncSession, row: EffectRow, outcome: str, now: datetime) -> None:
     """Note what came of the calls of which nobody knew; one that had ended keeps the time of its end."""
     ended_at = func.coalesce(col(AttemptRow.ended_at), now)
@@ -124,14 +129,28 @@ async def given_up(effect: Effect, at: datetime, exchange: Exchange) -> str:
 
 async def call_a_person(session: AsyncSession, subject: SubjectColumns, row: EffectRow) -> str:
     """Record that nobody knows what came of the effect, so that a person has to look; return what for."""
-    command = f"hub {row.subject_kind} resolve {row.subject_id} {row.step}"
-    reason = f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}, then say it: {command}"
+    reason = _nobody_knows(row)
     await record(session, subject, AttentionNeeded(epoch=subject.epoch, reason=reason), source="resolver")
     row.resume_at = None
     if row.state == EffectState.INTENDED:
         row.state = EffectState.UNKNOWN
     subject.resume_at = await database_now(session)  # the next run tells the team, and nothing else
     return reason
+
+
+def _nobody_knows(row: EffectRow) -> str:
+    command = f"hub {row.subject_kind} resolve {row.subject_id} {row.step}"
+    return f"nobody knows whether {row.provider} did {row.action!r}; look there for {row.key}, then say it: {command}"
+
+
+async def is_known_now(session: AsyncSession, subject: SubjectColumns, row: EffectRow, now: datetime) -> None:
+    """Call off the person who was asked what came of the effect: whoever was thought dead has said it, or the provider has."""
+    if subject.attention != _nobody_knows(row):
+        return
+    known = CameOut(step=row.step, attempt=row.attempt, epoch=subject.epoch)
+    subject.attention, subject.message = None, "taken up again"
+    await record(session, subject, known, source="late run")
+    take_up_again(subject, now)
 
 
 async def done_twice(session: AsyncSession, subject: SubjectColumns, row: EffectRow, reference: str | None, *, source: str) -> None:
@@ -172,6 +191,7 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
         if fact is not None:
             await record(session, subject, fact, source=source)
         await fall_back(session, subject, effect.step)
+        await is_known_now(session, subject, row, now)
         if source != "run" and subject.epoch == epoch:
             subject.epoch += 1
 
@@ -179,12 +199,15 @@ async def refused(effect: Effect, attempt_id: int | None, exchange: Exchange, re
 async def not_done(effect: Effect, attempt_id: int, exchange: Exchange, outcome: str, error: ProviderError | None = None) -> None:
     """Commit that the call brought no result: surely nothing happened (the effect stays intended), or nobody knows."""
     async with transaction() as session:
-        _, now = await locked(session, effect.subject_id, effect.subject_kind)
+        subject, now = await locked(session, effect.subject_id, effect.subject_kind)
         row = await _row(session, effect)
         await _end_attempt(session, attempt_id, exchange, outcome, now)
         await gate_learns(session, row.provider, error)
         if row.state in SETTLED:
             return
+        if row.state == EffectState.UNKNOWN and not await _is_in_the_dark(session, row):
+            row.state = EffectState.INTENDED
+            await is_known_now(session, subject, row, now)
         if outcome == "unknown":
             row.state = EffectState.UNKNOWN
             if isinstance(error, OutcomeUnknown):
@@ -209,6 +232,7 @@ async def _write(
     if outcome.fact is not None:
         await record(session, subject, outcome.fact, source=source)
     subject.progressed_at, subject.runs_without_progress = now, 0
+    await is_known_now(session, subject, row, now)
     if source != "run" and subject.epoch == epoch:
         subject.epoch += 1
 

@@ -12,13 +12,16 @@ from sqlalchemy import make_url
 from deployments.embedded_database import EmbeddedDatabase
 from hub.beginning import begin
 from hub.begun import Ask
+from hub.effects import Effect, LeaseLost
+from hub.errors import LeftTooLate
 from hub.exchange import Exchange
 from hub.facets import Status
 from hub.payments import PaymentStatus
-from hub.settling import settle
+from hub.settling import not_done, settle
 from hub.stock import reserve
-from tests.contract.ledger_kit import Shop, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql
+from tests.contract.ledger_kit import Shop, changed, effect_of, mail_effect, payment_effect, row_of, run_of_a_new_order, sql, time_passes
 from tests.contract.notice_kit import handled, mail_told, payment_told
+from tests.contract.process_kit import accounts_of, rests, snapshot_of
 from tests.journeys.hub_under_test import until
 
 
@@ -62,6 +65,42 @@ async def test_an_order_that_waits_a_day_to_know_of_its_mail_goes_on_as_soon_as_
     assert row.resume_at is not None
     assert waits.resume_at is not None
     assert (waits.resume_at - row.resume_at).total_seconds() > 80_000
+
+
+async def lost_mail(shop: Shop) -> tuple[Effect, Ask]:
+    """A mail whose process stands still before the first byte for so long that a person was asked what came of it."""
+    async with changed(unknown_seconds="60"), run_of_a_new_order() as order:
+        await shop.until_labelled(order)
+        ask = await begin(mail_effect(order), shop.sendgrid.terms)
+        assert isinstance(ask, Ask)
+        await time_passes(mail_effect(order), 61)
+        with pytest.raises(LeaseLost):
+            await begin(mail_effect(order), shop.sendgrid.terms)
+    assert (await row_of(order.id)).status == Status.NEEDS_ATTENTION
+    return mail_effect(order), ask
+
+
+async def test_nobody_has_to_look_for_a_mail_any_more_when_its_process_wakes_up_and_says_that_it_was_not_sent(shop: Shop) -> None:
+    effect, ask = await lost_mail(shop)
+
+    too_late = LeftTooLate("sendgrid", "mail the customer", "the moment up to which it might be sent was over")
+    await not_done(effect, ask.attempt_id, Exchange(), "not_sent", too_late)
+
+    with accounts_of(shop):
+        row = await rests(effect.subject_id)
+    assert (row.status, row.attention) == (Status.CONFIRMED, None)
+    assert await shop.sandbox.count("sendgrid", "mail", effect.subject_id) == 1
+
+
+async def test_nobody_has_to_look_for_a_mail_any_more_when_sendgrid_tells_of_it(shop: Shop) -> None:
+    effect, _ = await lost_mail(shop)
+
+    await handled(mail_told("processed", await snapshot_of(effect.subject_id), "m-1"))
+
+    with accounts_of(shop):
+        row = await rests(effect.subject_id)
+    assert (row.status, row.attention) == (Status.CONFIRMED, None)
+    assert await shop.sandbox.count("sendgrid", "mail", effect.subject_id) == 0
 
 
 async def test_what_was_answered_while_the_database_went_away_is_committed_when_it_is_back_and_not_asked_again(

@@ -10,6 +10,7 @@ from hub.facts import (
     Announced,
     AttentionNeeded,
     ButtonPressed,
+    CameOut,
     Delivered,
     DeliveryFailed,
     DeploymentMade,
@@ -98,6 +99,7 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
         by=st.just("ada"),
         epoch=st.integers(1, 3),
     ),
+    CameOut: st.builds(CameOut, step=st.sampled_from(["mail", "refund"]), attempt=attempts, epoch=st.integers(1, 3)),
     StockReleased: st.builds(StockReleased, attempt=attempts),
     PaymentWaits: st.builds(
         PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.builds(NextAction, type=st.sampled_from(["a", "b"]))
