@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PATIENCE = "it asks for patience"
 SPREAD = 0.2
 """Who waits in place for the end of a provider's patience waits up to this share longer, so that not all come at once."""
+LATE_SECONDS = 1.0
 _FRESH = {"populate_existing": True}
 HAS_NEWS_FOR_THE_GATE: ColumnElement[bool] = or_(
     col(ProviderGateRow.misconfigured_in_a_row) > 0,
@@ -95,16 +96,27 @@ def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | W
     if wait > patience:
         return Shut(wait + random.uniform(0, patience), f"{gate.provider} is limited to {rate:g} a second")  # noqa: S311 - not all at once
     gate.free_at = free_at + timedelta(seconds=1 / rate)
-    return _in_the_queue(gate, wait, at) if wait > 0 else None
+    return _in_the_queue(gate, wait, at) if wait > 0 else _go_through(gate, rate, at, now, paid_for=now)
 
 
 def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime) -> Wait | None:
-    """Let the call through that has waited for its turn; those who come late for theirs go one after the other, not all at once."""
-    apart = timedelta(seconds=1 / rate)
-    earliest = slot if gate.passed_at is None else gate.passed_at + apart
+    """
+    Let the call through that has waited for its turn.
+
+    Now and then processes are late for their turns. That is made up for, up to a second's worth and half of what may go at once, so that
+    one that stood still does not let all of its calls go together.
+    """
+    late = timedelta(seconds=max(1 / rate, min(LATE_SECONDS, gate.burst / 2 / rate)))
+    return _go_through(gate, rate, slot, now, paid_for=now + timedelta(seconds=(gate.burst - 1) / rate) - late)
+
+
+def _go_through(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime, *, paid_for: datetime) -> Wait | None:
+    """Count the call among those that really go, whenever their turns were: up to ``paid_for`` at least, what was not used is lost."""
+    passed_at = gate.passed_at or now
+    earliest = passed_at - timedelta(seconds=(gate.burst - 1) / rate)
     if earliest > now:
         return _in_the_queue(gate, (earliest - now).total_seconds(), slot)
-    gate.passed_at = max(earliest, now - apart)  # a moment too late for one's turn is made up for, once
+    gate.passed_at = max(passed_at, paid_for) + timedelta(seconds=1 / rate)
     return None
 
 

@@ -200,8 +200,8 @@ class ProviderGateRow(SQLModel, table=True):
 
     Closed: every subject that needs it parks until ``closed_until``. ``paused``: why a person has closed it. ``breaks``: too many failures
     close it. ``probes``: the next call is a probe, and ``probing``: it is under way; ``closings`` were in a row. ``calls`` and ``failures``
-    count since ``window_began_at``. ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``; whoever
-    waited for one went through at ``passed_at``. ``wakes``: whoever parked because of the gate is to be woken.
+    count since ``window_began_at``. ``rate_per_second`` and ``burst`` limit a bucket of tokens that is full again at ``free_at``, and
+    ``passed_at`` is the same of the calls that really went. ``wakes``: whoever parked because of the gate is to be woken.
     """
 
     __tablename__ = "provider_gates"
