@@ -92,7 +92,7 @@ def crossing(effect: Effect, kind: Literal["call", "look"], exchange: Exchange) 
 def told(notice: NoticeRow, correlation_id: str | None, seconds: float) -> None:
     """Log what came of something that the provider told us, so many seconds after it came."""
     subject = None if notice.subject_id is None else f"{notice.subject_kind}:{notice.subject_id}"
-    what = {"provider": notice.provider, "action": notice.kind, "kind": "notice", "outcome": notice.state}
+    what: dict[str, str | int | None] = {"provider": notice.provider, "action": notice.kind, "kind": "notice", "outcome": notice.state}
     _write({"correlation_id": correlation_id, "subject": subject, "notice": notice.id} | what, seconds, subject or f"notice {notice.id}")
 
 
