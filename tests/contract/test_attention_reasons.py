@@ -20,6 +20,7 @@ from hub.exchange import Exchange
 from hub.intake import go_on
 from hub.metrics import ATTENTION, measure
 from hub.orders import Order
+from hub.overdue import call_for_overdue_parcels
 from hub.policies import RESTART
 from hub.reconciliation.periods import begin_reconciliation
 from hub.refunds import RefundTerms, ask_refund
@@ -221,6 +222,60 @@ async def amount_changed_behind_our_back(shop: Shop) -> str:
         begun = await begin_reconciliation(f"rec-{order_id}", opened_at, datetime.now(UTC) + timedelta(minutes=1))
         with in_bulk():
             await conclude(begun, [one async for one in reconcile(begun, ("stripe",))])
+    return order_id
+
+
+@called_for("the warehouse does not pack")
+async def not_to_be_packed(shop: Shop) -> str:
+    del shop
+    async with changed(pick_tickets="true"):
+        order_id = await placed(items=[{"productId": "unheard-of", "quantity": 1, "price": 5_000}])
+        await rests(order_id)
+    return order_id
+
+
+@called_for("cannot keep the parcel")
+async def left_before_the_warehouse_heard(shop: Shop) -> str:
+    async with changed(pick_tickets="true"):
+        order_id = await confirmed()
+        await shop.sandbox.world("events/custom", type="picked_up", data={"orderId": order_id})
+        await cancel(order_id, CancelWish(), by="shop")
+        await rests(order_id)
+    return order_id
+
+
+@called_for("has not packed the parcel in time")
+async def packed_late(shop: Shop) -> str:
+    del shop
+    async with changed(pick_tickets="true"):
+        order_id = await confirmed()
+        await nobody_moves_the_parcel(order_id)
+    return order_id
+
+
+@called_for("nobody has picked the packed parcel up")
+async def picked_up_late(shop: Shop) -> str:
+    del shop
+    async with changed(pick_tickets="true"):
+        order_id = await confirmed()
+        await handled(warehouse_told("packed", order_id))
+        await rests(order_id)
+        await nobody_moves_the_parcel(order_id)
+    return order_id
+
+
+async def nobody_moves_the_parcel(order_id: str) -> None:
+    await sql("UPDATE orders SET waits_since = waits_since - interval '30 days' WHERE id = :id", id=order_id)
+    assert order_id in await call_for_overdue_parcels()
+
+
+@called_for("the carrier does not come")
+async def carrier_stays_away(shop: Shop) -> str:
+    await shop.sandbox.fault("shippo", "schedule pickup", "status", status=400, body={"transactions": ["not eligible"]})
+    async with changed(pick_tickets="true"):
+        order_id = await confirmed()
+        await handled(warehouse_told("packed", order_id))
+        await rests(order_id)
     return order_id
 
 
