@@ -15,6 +15,7 @@ from blocks.shippo_answers import BOUGHT, LABEL_STATES, Transaction, label_from
 from blocks.shippo_transport import PROVIDER, in_our_words
 from blocks.translation import Answer
 from hub.parcels import Label
+from hub.readings.news import effect_in
 from hub.reconciliation.seen import Page, Period, Seen, Shelf
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ async def _label(account: ShippoAccount, label_id: str) -> Seen | None:
 
 
 def _seen(purchase: _Purchase) -> Seen | None:
-    """Return the label, or None where none was bought, or not by one of ours."""
-    if purchase.status not in BOUGHT or not purchase.metadata:
+    """Return the label, or None where none was bought, or not by a hub."""
+    if purchase.status not in BOUGHT or effect_in(purchase.metadata) is None:
         return None
     return Seen(
         provider=PROVIDER,

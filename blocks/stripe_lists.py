@@ -15,6 +15,7 @@ from blocks.stripe_transport import PROVIDER, in_our_words
 from blocks.translation import Answer, Call
 from hub.notices import Notice
 from hub.payments import Payment, PaymentStatus, Refund
+from hub.readings.news import effect_in
 from hub.reconciliation.seen import Page, Period, Seen, Shelf
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ def _page(found: dict[str, Any], seen: Callable[[dict[str, Any]], Seen | None]) 
 
 def _key_of(thing: dict[str, Any]) -> str | None:
     effect = (thing.get("metadata") or {}).get("effect")
-    return effect if isinstance(effect, str) else None
+    return effect if isinstance(effect, str) and effect_in(effect) is not None else None
 
 
 def _seen_payment(call: Call, said: dict[str, Any]) -> Seen | None:
-    """Return the payment, or None when it carries no reference, so that another system has made it. The amount is what came in."""
+    """Return the payment, or None when it carries no reference of a hub, so that another system has made it. The amount is what came in."""
     if (key := _key_of(said)) is None:
         return None
     intent = _Intent.model_validate(said)

@@ -27,6 +27,12 @@ _ENDING = re.compile(r"Ref \S+\.[0-9a-z]{6}$")
 
 class _Text(Message):
     to: str
+    direction: str
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it went out; what comes in may hold our own words, and so our reference."""
+        return self.direction.startswith("outbound")
 
 
 class _Texts(Answer):
@@ -52,7 +58,7 @@ async def _texts(account: TwilioAccount, period: Period, after: str | None) -> P
             await ask(client, "GET", account.messages_path, params=days if after is None else dict(parse_qsl(after)))
         )
     return Page(
-        seen=tuple(_seen(text) for text in found.messages if period.covers(text.date_created)),
+        seen=tuple(_seen(text) for text in found.messages if text.is_sent and period.covers(text.date_created)),
         following=None if found.next_page_uri is None else urlsplit(found.next_page_uri).query,
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from typing import Literal
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.runtime import flow_run
+from pydantic import AwareDatetime
 
 from hub.errors import ProviderError
 from hub.reconciliation.periods import Begun, begin_reconciliation
@@ -31,7 +31,7 @@ class Reconciled(Frozen):
 
 @flow(name="reconcile-providers", flow_run_name="reconcile", persist_result=True)
 async def reconcile_providers(
-    since: datetime | None = None, until: datetime | None = None, providers: list[Provider] | None = None
+    since: AwareDatetime | None = None, until: AwareDatetime | None = None, providers: list[Provider] | None = None
 ) -> Reconciled:
     """
     Compare what the ledger says with what each provider says; take in what is certain, list what is not, and tell the team.

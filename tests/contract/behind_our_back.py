@@ -116,13 +116,17 @@ CALLS = {*CHARGES, *LABELS}
 
 
 async def others_are_busy(market: Market) -> None:
-    """Another hub and another system do things in the same accounts."""
+    """Another hub and another system do things in the same accounts, and a customer sends our own words back."""
     metadata = {"hub_id": str(ANOTHER_HUB)}
     for key in (f"{ANOTHER_HUB}:order:o-1:payment:1", "somebody's own"):
         payment = PaymentRequest(amount=100, currency="usd", payment_method="pm_card_visa", description="", metadata=metadata)
         await market.shop.stripe.take_payment(payment, key=key)
         await market.shop.slack.post_message(TeamMessage(channel="C0HUBTEAM", text="Lunch?", metadata=metadata), key=key)
         await market.shop.twilio.send_text(TextRequest(to="+14155550199", text="Hello"), key=key)
+    texts = await market.sandbox.objects("twilio", "message")
+    ours = next(text for text in texts if text["status"] == "delivered")
+    sid = f"SM{ours['sid'][2:][::-1]}"
+    await market.sandbox.tamper("twilio", "message", sid, like=ours["sid"], sid=sid, direction="inbound")
 
 
 async def my_hub() -> UUID:
