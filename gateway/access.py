@@ -34,6 +34,8 @@ MayWrite = Annotated[str, MAY_WRITE]
 """The name of the key that asks."""
 MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
 MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])
+MayWriteSignups = Annotated[str, MAY_WRITE_SIGNUPS]
 MAY_READ_METRICS = Security(_opened, scopes=["metrics:read"])
 MAY_READ_RELEASES = Security(_opened, scopes=["releases:read"])
 MAY_WRITE_RELEASES = Security(_opened, scopes=["releases:write"])
+MayWriteReleases = Annotated[str, MAY_WRITE_RELEASES]

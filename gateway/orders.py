@@ -66,10 +66,10 @@ async def get_timeline(order_id: OrderId) -> list[Event]:
     return await story_of(order_id)
 
 
-@router.post("/{order_id}/attempts", dependencies=[MAY_WRITE], status_code=status.HTTP_202_ACCEPTED)
-async def post_attempt(order_id: OrderId, wanted: AttemptRequest, later: BackgroundTasks) -> OrderView:
+@router.post("/{order_id}/attempts", status_code=status.HTTP_202_ACCEPTED)
+async def post_attempt(order_id: OrderId, wanted: AttemptRequest, by: MayWrite, later: BackgroundTasks) -> OrderView:
     """Start a new attempt after a failed payment; the same number again gives the same answer."""
-    await raise_attempt(order_id, wanted.attempt, wanted.payment_method)
+    await raise_attempt(order_id, wanted.attempt, wanted.payment_method, by=by)
     later.add_task(start, "order", order_id)
     return await view_order(order_id)
 
@@ -98,9 +98,9 @@ async def get_refund(order_id: OrderId, refund_id: RefundId) -> RefundView:
     return await view_refund(order_id, refund_id)
 
 
-@router.post("/{order_id}/resume", dependencies=[MAY_WRITE], status_code=status.HTTP_202_ACCEPTED)
-async def post_resume(order_id: OrderId, later: BackgroundTasks) -> OrderView:
+@router.post("/{order_id}/resume", status_code=status.HTTP_202_ACCEPTED)
+async def post_resume(order_id: OrderId, by: MayWrite, later: BackgroundTasks) -> OrderView:
     """Let an order that is parked or needed attention go on now, at a person's word; its attempt stays."""
-    await go_on(order_id)
+    await go_on(order_id, by=by)
     later.add_task(start, "order", order_id)
     return await view_order(order_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, BackgroundTasks, Response, status
 
-from gateway.access import MAY_READ_RELEASES, MAY_WRITE_RELEASES
+from gateway.access import MAY_READ_RELEASES, MAY_WRITE_RELEASES, MayWriteReleases
 from gateway.starting import start
 from hub.release_views import ReleaseView, view_release
 from hub.releases import ReleaseId, ReleaseRequest
@@ -38,9 +38,9 @@ async def get_timeline(release_id: ReleaseId) -> list[Event]:
     return await story_of(release_id, "release")
 
 
-@router.post("/{release_id}/resume", dependencies=[MAY_WRITE_RELEASES], status_code=status.HTTP_202_ACCEPTED)
-async def post_resume(release_id: ReleaseId, later: BackgroundTasks) -> ReleaseView:
+@router.post("/{release_id}/resume", status_code=status.HTTP_202_ACCEPTED)
+async def post_resume(release_id: ReleaseId, by: MayWriteReleases, later: BackgroundTasks) -> ReleaseView:
     """Let a release that is parked or needed attention go on now, at a person's word."""
-    await go_on_with(release_id)
+    await go_on_with(release_id, by=by)
     later.add_task(start, "release", release_id)
     return await view_release(release_id)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Query, Response, status
 
-from gateway.access import MAY_READ_SIGNUPS, MAY_WRITE_SIGNUPS
+from gateway.access import MAY_READ_SIGNUPS, MAY_WRITE_SIGNUPS, MayWriteSignups
 from gateway.starting import start
 from hub.enrolling import enrol, go_on_with
 from hub.signup_facets import Critical
@@ -51,9 +51,9 @@ async def get_timeline(signup_id: SignupId) -> list[Event]:
     return await story_of(signup_id, "signup")
 
 
-@router.post("/{signup_id}/resume", dependencies=[MAY_WRITE_SIGNUPS], status_code=status.HTTP_202_ACCEPTED)
-async def post_resume(signup_id: SignupId, later: BackgroundTasks) -> SignupView:
+@router.post("/{signup_id}/resume", status_code=status.HTTP_202_ACCEPTED)
+async def post_resume(signup_id: SignupId, by: MayWriteSignups, later: BackgroundTasks) -> SignupView:
     """Let a sign-up that is parked, needed attention, or failed for want of the profile service go on now, at a person's word."""
-    await go_on_with(signup_id)
+    await go_on_with(signup_id, by=by)
     later.add_task(start, "signup", signup_id)
     return await view_signup(signup_id)

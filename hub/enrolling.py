@@ -19,7 +19,7 @@ from hub.signup_facets import LENIENT, Critical, SignupStatus, StepOutcome
 from hub.signup_rows import facets_of, write_facets
 from hub.signup_tables import SignupRow
 from hub.signups import CREDIT_CARD, SignupRequest
-from hub.subject_rows import NEW, locked, take_up_again
+from hub.subject_rows import NEW, locked, taken_up
 from hub.tables import HubIdentity
 
 if TYPE_CHECKING:
@@ -93,25 +93,25 @@ async def enrol(signup_id: str, request: SignupRequest, *, critical: Collection[
     return Enrolled(known.id, new=False)
 
 
-async def go_on_with(signup_id: str) -> None:
+async def go_on_with(signup_id: str, *, by: str | None = None) -> None:
     """
-    Let a sign-up go on now, at a person's word: one that needs attention, waits, or failed because there was no profile service.
+    Let a sign-up go on now, at the word of ``by``: one that needs attention, waits, or failed because there was no profile service.
 
     Raises:
         NoSuchSignup: It does not exist.
         NothingToResume: It waits for nothing of ours.
     """
-    if not await _begin_again(signup_id):
+    if not await _begin_again(signup_id, by):
         async with transaction() as session:
             row, now = await locked(session, signup_id, "signup")
             if row.attention is None and row.resume_at is None:
                 raise NothingToResume(signup_id, row.status, "sign-up")
             row.attention = None
-            take_up_again(row, now)
+            await taken_up(session, row, now, by)
             write_facets(row, facets_of(row))
 
 
-async def _begin_again(signup_id: str) -> bool:
+async def _begin_again(signup_id: str, by: str | None = None) -> bool:
     """Set back what surely was not done, and return True; False when there is no such thing. Only somebody's wish does that."""
     async with transaction() as session:
         row, now = await locked(session, signup_id, "signup")
@@ -119,7 +119,7 @@ async def _begin_again(signup_id: str) -> bool:
             return False
         again = {"profile": StepOutcome.OPEN, "records": StepOutcome.OPEN}
         write_facets(row, facets_of(row).model_copy(update=again))
-        take_up_again(row, now)
+        await taken_up(session, row, now, by)
         return True
 
 

@@ -111,6 +111,7 @@ __all__ = [
     "StockReleased",
     "StockReserved",
     "StockShort",
+    "TakenUp",
     "ToldByHand",
     "UndoBegun",
     "UndoFinished",
@@ -187,6 +188,16 @@ class AttentionNeeded(Frozen):
     reason: str
 
 
+class TakenUp(Frozen):
+    """A person has let it go on, or try anew; ``by`` is who."""
+
+    told_apart_by: ClassVar = ("epoch",)
+
+    kind: Literal["taken up again"] = "taken up again"
+    by: str
+    epoch: int
+
+
 class ToldByHand(Frozen):
     """A person has found out what came of an effect that nobody knew of, and has said so; ``by`` is who."""
 
@@ -260,6 +271,7 @@ Fact = Annotated[
         | AttentionNeeded
         | ToldByHand
         | CameOut
+        | TakenUp
         | ProfileCreated
         | ProfileRefused
         | ProfileRemoved

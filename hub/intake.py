@@ -18,7 +18,7 @@ from hub.order_rows import facets_of, write_facets
 from hub.orders import OrderRequest
 from hub.progress import anew
 from hub.stock import put_back
-from hub.subject_rows import NEW, locked, record, take_up_again
+from hub.subject_rows import NEW, locked, record, taken_up
 from hub.tables import HubIdentity, OrderRow
 
 REHEARSAL_CARD = "pm_card_visa"
@@ -120,9 +120,9 @@ async def place(order_id: str, request: OrderRequest, *, first_attempt: int = 1)
         return Placed(order_id, new=False)
 
 
-async def raise_attempt(order_id: str, attempt: int, payment_method: str | None = None) -> None:
+async def raise_attempt(order_id: str, attempt: int, payment_method: str | None = None, *, by: str | None = None) -> None:
     """
-    Start attempt number ``attempt``, possibly with another payment method; the same number again changes nothing.
+    Start attempt number ``attempt``, possibly with another payment method, at the word of ``by``; the same number again changes nothing.
 
     One compare-and-set, allowed from payment_failed and out_of_stock only: starting, retrying or resuming a run never raises the attempt.
 
@@ -148,13 +148,13 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
         row.message = f"attempt {attempt} begins"
         row.next_action = None
         row.earlier_payment_id, row.payment_id = row.payment_id or row.earlier_payment_id, None
-        take_up_again(row, now)
+        await taken_up(session, row, now, by)
         write_facets(row, facets)
 
 
-async def go_on(order_id: str) -> None:
+async def go_on(order_id: str, *, by: str | None = None) -> None:
     """
-    Let an order that needed attention, was parked, or waits for the customer's payment go on now, at a person's word.
+    Let an order that needed attention, was parked, or waits for the customer's payment go on now, at the word of ``by``.
 
     Raises:
         NoSuchOrder: It does not exist.
@@ -166,5 +166,5 @@ async def go_on(order_id: str) -> None:
             raise NothingToResume(order_id, row.status)
         row.attention = None
         row.message = "taken up again"
-        take_up_again(row, now)
+        await taken_up(session, row, now, by)
         row.status = status_of(facets_of(row))

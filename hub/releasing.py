@@ -16,7 +16,7 @@ from hub.release_facets import ReleaseFacets
 from hub.release_rows import facets_of, write_facets
 from hub.release_tables import ReleaseRow
 from hub.releases import ReleaseRequest
-from hub.subject_rows import NEW, locked, take_up_again
+from hub.subject_rows import NEW, locked, taken_up
 
 
 class ReleaseDiffers(Exception):
@@ -77,9 +77,9 @@ async def keep_release(release_id: str, request: ReleaseRequest) -> Kept:
         return Kept(release_id, new=False)
 
 
-async def go_on_with(release_id: str) -> None:
+async def go_on_with(release_id: str, *, by: str | None = None) -> None:
     """
-    Let a release that needs attention, or waits, go on now, at a person's word.
+    Let a release that needs attention, or waits, go on now, at the word of ``by``.
 
     Raises:
         NoSuchRelease: It does not exist.
@@ -90,5 +90,5 @@ async def go_on_with(release_id: str) -> None:
         if row.attention is None and row.resume_at is None:
             raise NothingToResume(release_id, row.status, "release")
         row.attention = None
-        take_up_again(row, now)
+        await taken_up(session, row, now, by)
         write_facets(row, facets_of(row))

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import select
 
-from hub.facts import Fact, identity_of
+from hub.facts import Fact, TakenUp, identity_of
 from hub.kinds import KINDS, kind_of
 from hub.status_changes import changing
 from hub.tables import HubIdentity, SubjectColumns, metadata
@@ -76,6 +76,13 @@ async def record(session: AsyncSession, row: SubjectColumns, fact: Fact, *, sour
     if source in NEWS and moved.to_do:
         row.resume_at = row.progressed_at
     return True
+
+
+async def taken_up(session: AsyncSession, row: SubjectColumns, now: datetime, by: str | None) -> None:
+    """Make the locked subject due like ``take_up_again``, and note whose word that was, if somebody has given theirs."""
+    if by is not None:
+        await record(session, row, TakenUp(by=by, epoch=row.epoch), source="person")
+    take_up_again(row, now)
 
 
 def take_up_again(row: SubjectColumns, now: datetime) -> None:

@@ -57,6 +57,7 @@ from hub.facts import (
     StockReleased,
     StockReserved,
     StockShort,
+    TakenUp,
     ToldByHand,
     UndoBegun,
     UndoFinished,
@@ -100,6 +101,7 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
         epoch=st.integers(1, 3),
     ),
     CameOut: st.builds(CameOut, step=st.sampled_from(["mail", "refund"]), attempt=attempts, epoch=st.integers(1, 3)),
+    TakenUp: st.builds(TakenUp, by=st.just("ada"), epoch=st.integers(1, 3)),
     StockReleased: st.builds(StockReleased, attempt=attempts),
     PaymentWaits: st.builds(
         PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.builds(NextAction, type=st.sampled_from(["a", "b"]))
