@@ -60,6 +60,15 @@ class Effects:
         )
         return [_readable(dict(row)) for row in rows]
 
+    def newest(self, kind: str, subject: str | None, how_many: int) -> list[dict[str, Any]]:
+        """Return the last effects of ``<provider>.<what>``, newest first; ``subject`` None means anybody's."""
+        provider, what = kind.split(".", 1)
+        rows = self._store.connection.execute(
+            "SELECT * FROM effects WHERE provider = ? AND kind = ? AND (? IS NULL OR subject = ?) ORDER BY n DESC LIMIT ?",
+            (provider, what, subject, subject, how_many),
+        )
+        return [_readable(dict(row)) for row in rows]
+
     def latest(self, how_many: int) -> list[dict[str, Any]]:
         """Return the last effects, newest first."""
         rows = self._store.connection.execute("SELECT * FROM effects ORDER BY n DESC LIMIT ?", (how_many,))

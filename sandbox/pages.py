@@ -1,32 +1,44 @@
-"""The two pages for people: what lives in the sandbox, and the bank's page where a customer proves who it is."""
+"""The pages for people: what has left the hub, what lives in the sandbox, and the bank's page where a customer proves who it is."""
 
 from __future__ import annotations
 
+import ipaddress
 import time
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from typing import Any
 from urllib.parse import urlencode
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox import stripe_attempts
 from sandbox.callback_signing import iso
 from sandbox.calls import Provider
 from sandbox.handling import Reception
+from sandbox.outbox import LATEST, Outbox
 from sandbox.stripe_objects import NAME as STRIPE
 
-_LATEST = 20
-_FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}}
-table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ddd}}
-code{{background:#f3f3f3;padding:.1rem .3rem}}button{{font:inherit;padding:.5rem 1rem;margin-right:1rem}}</style></head>
-<body><h1>{title}</h1>{body}</body></html>"""
+LONGEST_SUBJECT = 200
+GUARDED = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+AS_A_MAILBOX = GUARDED | {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+}
+"""A mail is somebody else's page: it runs nothing, loads nothing, and belongs to no origin."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+_templates = Environment(loader=PackageLoader("sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_templates.filters["clock"] = lambda at: time.strftime("%H:%M:%S", time.gmtime(at))
+_templates.filters["moment"] = iso
 
 
 class Pages:
-    """What a browser sees; no secrets and no personal data."""
+    """What a browser on this machine sees; no secrets. What customers were sent is shown as it looks, and can do nothing."""
 
     def __init__(self, reception: Reception, providers: Mapping[str, Provider]) -> None:
         self._reception, self._providers = reception, providers
@@ -34,72 +46,65 @@ class Pages:
     def routes(self) -> list[Route]:
         """Return where the pages live."""
         return [
-            Route("/", self.overview, methods=["GET"]),
+            Route("/", _for_this_machine(self.overview), methods=["GET"]),
+            Route("/mails/{id}", _for_this_machine(self.mail), methods=["GET"]),
+            Route("/style.css", _stylesheet, methods=["GET"]),
             Route("/stripe/3ds/{id}", self.ask_customer, methods=["GET"]),
             Route("/stripe/3ds/{id}", self.customer_decided, methods=["POST"]),
         ]
 
     async def overview(self, request: Request) -> Response:
-        """Show what lives where, the counts, the latest effects by id, and the latest webhooks."""
-        del request
-        effects = self._reception.world.effects
-        homes = "".join(
-            f"<tr><td>{escape(name)}</td><td><code>{escape(provider.prefix)}</code></td><td>{self._reception.latency_ms[name]:g} ms</td>"
-            f"<td>{escape(', '.join(sorted({operation.name for operation in provider.operations})))}</td></tr>"
+        """Show the outbox, of everybody or about one subject, and then what lives where, the counts, and the latest webhooks."""
+        about = request.query_params.get("about", "").strip()[:LONGEST_SUBJECT] or None
+        world = self._reception.world
+        homes = [
+            (name, provider.prefix, self._reception.latency_ms[name], sorted({operation.name for operation in provider.operations}))
             for name, provider in self._providers.items()
-        )
-        counts = "".join(f"<tr><td>{escape(name)}</td><td>{many}</td></tr>" for name, many in effects.counts().items())
-        latest = "".join(
-            f"<tr><td>{one['n']}</td><td>{time.strftime('%H:%M:%S', time.gmtime(one['at']))} UTC</td>"
-            f"<td>{escape(one['provider'])} {escape(one['kind'])}</td><td><code>{escape(one['id'])}</code></td></tr>"
-            for one in effects.latest(_LATEST)
-        )
-        told = "".join(
-            f"<tr><td>{escape(iso(one.at))}</td><td>{escape(one.first.provider)}</td>"
-            f"<td>{escape(', '.join(callback.kind for callback in one.callbacks))}</td><td>{one.state}</td><td>{one.attempts}</td>"
-            f"<td>{one.status or escape(one.error or '')}</td></tr>"
-            for one in self._reception.world.callbacks.deliveries()[:_LATEST]
-        )
-        address = self._reception.world.callbacks.calling.url
-        body = (
-            "<p>Rehearsal providers: everything here is play, no money moves and no mail leaves. Control lives below "
-            "<code>/_sandbox/</code> and wants the token.</p>"
-            f"<h2>What lives where</h2><table><tr><th>Provider</th><th>Path</th><th>Latency</th><th>Operations</th></tr>{homes}</table>"
-            f"<h2>What really happened</h2><table><tr><th>Effect</th><th>Count</th></tr>{counts}</table>"
-            f"<h2>Latest</h2><table><tr><th>No.</th><th>At</th><th>Effect</th><th>Id</th></tr>{latest}</table>"
-            f"<h2>Latest webhooks</h2><p>{f'They go to <code>{escape(address)}</code>.' if address else 'Nobody is called.'}</p>"
-            f"<table><tr><th>At</th><th>Provider</th><th>Kind</th><th>State</th><th>Attempts</th><th>Answer</th></tr>{told}</table>"
-        )
-        return HTMLResponse(_FRAME.format(title="Integration Hub sandbox", body=body))
+        ]
+        words: dict[str, Any] = {
+            "about": about,
+            "outbox": Outbox(world, about),
+            "homes": homes,
+            "latest": LATEST,
+            "counts": world.effects.counts(),
+        }
+        told = world.callbacks.deliveries()[:LATEST]
+        return _page("overview", **words, effects=world.effects.latest(LATEST), told=told, address=world.callbacks.calling.url)
+
+    async def mail(self, request: Request) -> Response:
+        """Show a mail's HTML as a mailbox does."""
+        mail = self._reception.world.store.get("sendgrid", "mail", request.path_params["id"])
+        html = next((str(part.get("value")) for part in (mail or {}).get("content") or [] if part.get("type") == "text/html"), None)
+        if html is None:
+            return PlainTextResponse("There is no such mail, or it has no HTML.", 404, GUARDED)
+        return HTMLResponse(html, headers=AS_A_MAILBOX)
 
     async def ask_customer(self, request: Request) -> Response:
         """Ask the customer to approve a payment."""
         intent = self._reception.world.store.get(STRIPE, "payment_intent", request.path_params["id"])
         if intent is None:
-            return HTMLResponse(_FRAME.format(title="No such payment", body=""), 404)
+            return _page("customer", 404, title="No such payment")
         if intent["status"] != "requires_action":
-            return HTMLResponse(_FRAME.format(title="Nothing to approve", body=f"<p>This payment is {escape(intent['status'])}.</p>"))
-        money = f"{intent['amount']} {escape(intent['currency'])} (minor units)"
-        buttons = '<button name="outcome" value="approve">Approve</button><button name="outcome" value="fail">Fail</button>'
-        body = f'<p>A shop asks for {money}. Is that you?</p><form method="post">{buttons}</form>'
-        return HTMLResponse(_FRAME.format(title="Your bank, rehearsed", body=body))
+            return _page("customer", title="Nothing to approve", says=f"This payment is {intent['status']}.")
+        money = f"{intent['amount']} {intent['currency']} (minor units)"
+        return _page("customer", title="Your bank, rehearsed", says=f"A shop asks for {money}. Is that you?", asks=True)
 
     async def customer_decided(self, request: Request) -> Response:
         """Go on with the payment and send the customer back to the shop."""
         form = await request.form()
         outcome = form.get("outcome")
         if outcome not in {"approve", "fail"}:
-            return HTMLResponse(_FRAME.format(title="Approve or fail?", body="<p>The form needs an outcome: approve or fail.</p>"), 422)
+            return _page("customer", 422, title="Approve or fail?", says="The form needs an outcome: approve or fail.")
         world = self._reception.world
         with world.store.transaction():
             intent = world.store.get(STRIPE, "payment_intent", request.path_params["id"])
             if intent is None or intent["status"] != "requires_action":
-                return HTMLResponse(_FRAME.format(title="Nothing to approve", body=""), 409)
+                return _page("customer", 409, title="Nothing to approve")
             back = (intent["next_action"].get("redirect_to_url") or {}).get("return_url")
             stripe_attempts.authenticated(world, intent, approved=outcome == "approve")
         await world.callbacks.early_ones()
         if not back:
-            return HTMLResponse(_FRAME.format(title="Thank you", body=f"<p>This payment is {escape(intent['status'])}.</p>"))
+            return _page("customer", title="Thank you", says=f"This payment is {intent['status']}.")
         told = urlencode(
             {
                 "payment_intent": intent["id"],
@@ -108,3 +113,31 @@ class Pages:
             }
         )
         return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{told}", 303)
+
+
+def _page(template: str, status: int = 200, /, **words: Any) -> HTMLResponse:
+    return HTMLResponse(_templates.get_template(f"{template}.html").render(words), status, GUARDED)
+
+
+async def _stylesheet(request: Request) -> Response:
+    del request
+    return Response((files("sandbox") / "style.css").read_text(), media_type="text/css", headers=GUARDED)
+
+
+def _for_this_machine(endpoint: Endpoint) -> Endpoint:
+    """Refuse who comes under a name of the internet: such a name may lead here from a page of somebody else, which would read along."""
+
+    async def guarded(request: Request) -> Response:
+        if not _is_local(request.url.hostname or ""):
+            return PlainTextResponse("Come by the address of this machine, such as http://127.0.0.1.", 403, GUARDED)
+        return await endpoint(request)
+
+    return guarded
+
+
+def _is_local(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "." not in name
+    return True
