@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import Event
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
+from prefect.utilities.urls import url_for
 
 from hub.kinds import KINDS
 from hub.per_loop import per_loop
@@ -117,3 +118,11 @@ async def resume_waiting(run_id: str, answer: dict[str, Any]) -> bool:
             await client.resume_flow_run(run.id, run_input=answer)
             return True
         return run.state is not None and run.state.is_final()
+
+
+def address_of_run(run_id: str) -> str | None:
+    """Return where a person sees the run in Prefect's UI; None when nobody says where that is, or the run is not Prefect's."""
+    try:
+        return url_for("flow-run", obj_id=UUID(run_id))
+    except ValueError:
+        return None

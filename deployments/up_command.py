@@ -61,6 +61,7 @@ def _summary(stack: Stack, seconds: float) -> str:
     lines = [
         f"[bold]Prefect UI[/]   {stack.prefect_url}",
         f"[bold]Gateway[/]      {stack.gateway_url}",
+        f"[bold]Pages[/]        {stack.gateway_url}/ui/  (sign in with a key that `hub keys add NAME` makes)",
         f"[bold]Sandbox[/]      {stack.sandbox_url or 'not needed, every account is official'}",
         f"[bold]Logs[/]         {escape(str(stack.home / 'logs'))}",
         f"[bold]Accounts[/]     {', '.join(f'{provider} {mode}' for provider, mode in stack.modes.items())}",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import asyncpg
 from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import health, metrics, orders, releases, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
+from gateway.pages.application import create_pages
 from gateway.webhooks import PATH, Door
 from hub.cancelling import NotCancellable
 from hub.database import engine
@@ -84,6 +85,8 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         app.include_router(signups.router)
         app.include_router(metrics.router)
         app.include_router(releases.router)
+        app.mount("/ui", create_pages())
+        app.add_api_route("/", _to_the_pages, include_in_schema=False)
     app.include_router(health.router)
     app.exception_handler(RequestValidationError)(invalid)
     for trouble in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -107,6 +110,10 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
     ):
         app.exception_handler(error)(_answering(code))
     return app
+
+
+async def _to_the_pages() -> RedirectResponse:
+    return RedirectResponse("/ui/", status.HTTP_303_SEE_OTHER)
 
 
 def _answering(code: int) -> Any:

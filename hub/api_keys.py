@@ -14,7 +14,11 @@ from hub.database import transaction
 from hub.tables import ApiKeyRow
 from hub.values import Frozen
 
-SCOPES = ("orders:read", "orders:write", "signups:read", "signups:write", "releases:read", "releases:write", "metrics:read")
+SCOPES = (
+    *("orders:read", "orders:write", "signups:read", "signups:write", "releases:read", "releases:write"),
+    *("metrics:read", "customers:read", "operations:read", "operations:write"),
+)
+"""What a key can open. ``customers``: names and addresses, on the pages for people. ``operations``: providers' gates, and notices."""
 PREFIX = "hub_"
 
 
@@ -55,7 +59,7 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES) -> str:
     async with transaction() as session:
         added = await session.exec(
             insert(ApiKeyRow)
-            .values(name=name, hashed=_hashed(secret), scopes=list(scopes))
+            .values(name=name, hashed=digest_of(secret), scopes=list(scopes))
             .on_conflict_do_nothing()
             .returning(col(ApiKeyRow.name))
         )
@@ -66,7 +70,7 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES) -> str:
 
 async def ensure_key(name: str, secret: str) -> None:
     """Let ``secret`` open everything under ``name``, replacing what the name opened before and what the secret was called before."""
-    values = {"hashed": _hashed(secret), "scopes": list(SCOPES), "revoked_at": None}
+    values = {"hashed": digest_of(secret), "scopes": list(SCOPES), "revoked_at": None}
     async with transaction() as session:
         await session.exec(delete(ApiKeyRow).where(col(ApiKeyRow.hashed) == values["hashed"], col(ApiKeyRow.name) != name))
         made = insert(ApiKeyRow).values(name=name, **values)
@@ -75,10 +79,17 @@ async def ensure_key(name: str, secret: str) -> None:
 
 async def find_key(secret: str) -> KeyInfo | None:
     """Return whose key this is and what it opens, or None when nobody made it or it was revoked."""
-    wanted = select(ApiKeyRow).where(col(ApiKeyRow.hashed) == _hashed(secret), col(ApiKeyRow.revoked_at).is_(None))
+    wanted = select(ApiKeyRow).where(col(ApiKeyRow.hashed) == digest_of(secret), col(ApiKeyRow.revoked_at).is_(None))
     async with transaction() as session:
         row = (await session.exec(wanted)).one_or_none()
     return None if row is None else _info(row)
+
+
+async def living_key(name: str) -> tuple[KeyInfo, str] | None:
+    """Return the key of this name and what is kept of its secret, or None when there is none or it was revoked."""
+    async with transaction() as session:
+        row = await session.get(ApiKeyRow, name)
+    return None if row is None or row.revoked_at is not None else (_info(row), row.hashed)
 
 
 async def list_keys() -> list[KeyInfo]:
@@ -104,5 +115,6 @@ def _info(row: ApiKeyRow) -> KeyInfo:
     return KeyInfo(name=row.name, scopes=tuple(row.scopes), created_at=row.created_at, revoked_at=row.revoked_at)
 
 
-def _hashed(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """Return what is kept of a key's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

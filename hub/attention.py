@@ -19,9 +19,18 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
-class Attention(Frozen):
-    """One thing to look at. ``what`` is e.g. ``order o-1001`` or ``notice 17``; ``then`` the command that follows once it is mended."""
+NOTICE, APPROVAL = "notice", "approval"
 
+
+class Attention(Frozen):
+    """
+    One thing to look at. ``what`` is e.g. ``order o-1001`` or ``notice 17``; ``then`` the command that follows once it is mended.
+
+    ``kind`` and ``id``: the subject, the notice, or the subject that an approval (``kind`` is ``approval``) is about.
+    """
+
+    kind: str
+    id: str
     what: str
     since: datetime
     reason: str
@@ -40,7 +49,14 @@ async def _subjects(session: AsyncSession, kind: str, limit: int) -> list[Attent
     row = KINDS[kind].row
     rows = await session.exec(select(row).where(col(row.attention).is_not(None)).order_by(col(row.progressed_at)).limit(limit))
     return [
-        Attention(what=f"{kind} {one.id}", since=one.progressed_at, reason=one.attention or "", then=f"hub {kind} retry {one.id}")
+        Attention(
+            kind=kind,
+            id=one.id,
+            what=f"{kind} {one.id}",
+            since=one.progressed_at,
+            reason=one.attention or "",
+            then=f"hub {kind} retry {one.id}",
+        )
         for one in rows
     ]
 
@@ -50,6 +66,8 @@ async def _notices(session: AsyncSession, limit: int) -> list[Attention]:
     rows = await session.exec(stuck.order_by(col(NoticeRow.id)).limit(limit))
     return [
         Attention(
+            kind=NOTICE,
+            id=str(one.id),
             what=f"notice {one.id}",
             since=one.received_at,
             reason=f"{one.state}: {one.provider} {one.kind}: {one.outcome or 'it is not what this provider sends'}",
@@ -63,6 +81,8 @@ async def _approvals(session: AsyncSession, limit: int) -> list[Attention]:
     waiting = select(ApprovalRow).where(col(ApprovalRow.state) == ApprovalState.OPEN).order_by(col(ApprovalRow.id)).limit(limit)
     return [
         Attention(
+            kind=APPROVAL,
+            id=one.subject_id,
             what=f"{one.what} {one.item} of {one.subject_kind} {one.subject_id}",
             since=one.created_at,
             reason=f"{one.requested_by} asks for {_amount_of(one)}; expires {one.expires_at:%Y-%m-%d %H:%M} UTC",

@@ -86,9 +86,16 @@ async def view_notice(notice_id: int) -> tuple[NoticeView, bytes | None]:
     return _view(row), row.content
 
 
-async def replay_notice(notice_id: int) -> None:
+async def notices_about(kind: str, subject_id: str, limit: int = 200) -> list[NoticeView]:
+    """Return the first notices that were about the subject, oldest first."""
+    mine = (col(NoticeRow.subject_kind) == kind, col(NoticeRow.subject_id) == subject_id)
+    async with transaction() as session:
+        return [_view(row) for row in await session.exec(select(NoticeRow).where(*mine).order_by(col(NoticeRow.id)).limit(limit))]
+
+
+async def replay_notice(notice_id: int, *, by: str | None = None) -> None:
     """
-    Make a notice that was not applied due again, with ten new tries.
+    Make a notice that was not applied due again, with ten new tries, at the word of ``by``.
 
     Raises:
         NoSuchNotice: It does not exist.
@@ -104,6 +111,7 @@ async def replay_notice(notice_id: int) -> None:
             raise NothingToReplay(notice_id, "its content was cleared away")
         row.state, row.tries, row.handled_at, row.waits_for = NoticeState.KEPT, 0, None, None
         row.next_at = await database_now(session)
+        row.outcome = None if by is None else f"replayed by {by}"
 
 
 async def replay_all(state: NoticeState) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select as select_columns
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 
 from hub.database import transaction
@@ -14,8 +16,10 @@ from hub.settling import end_calls
 from hub.steps import EffectState
 from hub.subject_rows import locked, record, take_up_again
 from hub.tables import EffectRow, SubjectColumns
+from hub.values import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,6 +34,35 @@ class NothingToResolve(Exception):
 
     def __str__(self) -> str:
         return f"{self.subject}, {self.step}: {self.why}"
+
+
+class Untold(Frozen):
+    """The latest effect of a step, of which a person may tell that it happened (``yes``), that it did not (``no``), or either."""
+
+    step: str
+    provider: str
+    action: str
+    state: EffectState
+    yes: bool
+    no: bool
+
+
+async def untold(subjects: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Untold]]:
+    """Return by kind and id what a person could tell: of which nobody knows, or what was refused and may have been done otherwise."""
+    columns = (EffectRow.subject_kind, EffectRow.subject_id, EffectRow.step, EffectRow.provider, EffectRow.action, EffectRow.state)
+    mine = tuple_(col(EffectRow.subject_kind), col(EffectRow.subject_id)).in_(subjects)
+    wanted = select_columns(*map(col, columns)).where(mine).order_by(col(EffectRow.attempt))
+    async with transaction() as session:
+        latest = {tuple(row[:3]): row[3:] for row in await (await session.connection()).execute(wanted)}
+    found: dict[tuple[str, str], list[Untold]] = {}
+    for (kind, subject_id, step), (provider, action, state) in latest.items():
+        if state in (EffectState.UNKNOWN, EffectState.REFUSED):
+            what, unknown = step_of(kind, step), state == EffectState.UNKNOWN
+            yes = what.by_hand is not None and (unknown or what.useful_seconds is None)  # what came too late to be of use is over
+            if yes or unknown:
+                one = Untold(step=step, provider=provider, action=action, state=state, yes=yes, no=unknown)
+                found.setdefault((kind, subject_id), []).append(one)
+    return found
 
 
 async def resolve(kind: str, subject_id: str, step: str, *, happened: bool, reference: str | None, by: str) -> None:

@@ -83,11 +83,13 @@ async def list_orders(status: Status | None = None, cursor: str | None = None, l
     if status is not None:
         wanted = wanted.where(col(OrderRow.status) == status)
     if cursor is not None:
-        wanted = wanted.where(tuple_(*place) < _place_of(cursor))
+        wanted = wanted.where(tuple_(*place) < place_of(cursor))
     async with transaction() as session:
         rows = list(await session.exec(wanted))
     more = len(rows) > limit
-    return OrderPage(orders=[_view(row) for row in rows[:limit]], cursor=_cursor_after(rows[limit - 1]) if more else None)
+    return OrderPage(
+        orders=[_view(row) for row in rows[:limit]], cursor=cursor_after(rows[limit - 1].created_at, rows[limit - 1].id) if more else None
+    )
 
 
 async def find_orders(which: Status | Literal["parked"], limit: int) -> list[str]:
@@ -119,16 +121,23 @@ def _view(row: OrderRow) -> OrderView:
     )
 
 
-def _cursor_after(row: OrderRow) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()}|{row.id}".encode()).decode()
+def cursor_after(created_at: datetime, subject_id: str) -> str:
+    """Return the cursor of the page that begins after the subject."""
+    return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{subject_id}".encode()).decode()
 
 
-def _place_of(cursor: str) -> tuple[datetime, str]:
+def place_of(cursor: str) -> tuple[datetime, str]:
+    """
+    Return after whom the cursor's page begins.
+
+    Raises:
+        BadCursor: It is none of ours.
+    """
     try:
-        text, _, order_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
+        text, _, subject_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadCursor from None
-    if moment.utcoffset() != timedelta(0) or re.fullmatch(SUBJECT_ID, order_id) is None:
+    if moment.utcoffset() != timedelta(0) or re.fullmatch(SUBJECT_ID, subject_id) is None:
         raise BadCursor
-    return moment, order_id
+    return moment, subject_id

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import pytest
 import yaml
 
+from gateway.pages.runbook import GAP, Runbook, anchor, fits, runbook
+from hub.attention import Attention
 from hub.errors import ProviderError
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +24,7 @@ ALERTS = [
     for group in yaml.safe_load((ROOT / "deployments" / "observability" / "hub_alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
-GAP = "…"
 Function = ast.AsyncFunctionDef | ast.FunctionDef
-
-
-def anchor(heading: str) -> str:
-    """What a browser is sent to for the heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def section(name: str) -> list[str]:
@@ -51,11 +49,38 @@ def test_each_reason_for_attention_has_a_heading_and_each_such_heading_a_reason(
 
     assert len(reasons) > 8
     assert not {reason for reason in reasons if not any(fits(heading, reason) for heading in headings)}
+    assert not {reason for reason in reasons if runbook().entry_for(attention("order", reason)) is None}
     assert not {heading for heading in headings if not any(fits(heading, reason) for reason in reasons)}
 
 
-def fits(heading: str, reason: str) -> bool:
-    return re.fullmatch(re.escape(heading).replace(GAP, ".+"), reason) is not None
+@pytest.mark.parametrize(
+    ("kind", "reason", "says"),
+    [
+        ("notice", "failed: stripe x: handling failed: KeyError", "<em>handling failed</em>: the name of our error"),
+        ("notice", "quarantined: stripe x: another amount", "Its order needs attention; see above."),
+        ("approval", "shop asks for 500.00 USD; expires 2026-11-25 14:00 UTC", "Press a button below the message in Slack"),
+        ("order", "dispute dp_1 was lost; the bank has taken the money back", "The money is gone; nothing refunds it a second time."),
+    ],
+)
+def test_the_pages_quote_the_runbook_about_whatever_needs_a_person(kind: str, reason: str, says: str) -> None:
+    entry = runbook().entry_for(attention(kind, reason))
+
+    assert entry is not None
+    assert says in entry.says.replace("\n", " ")
+    assert f'id="{entry.place.partition("#")[2]}"' in runbook().whole
+
+
+def test_the_pages_show_the_runbook_itself_and_its_links_lead_to_headings_of_it() -> None:
+    whole = runbook().whole
+    ids = re.findall(r'<h\d id="([^"]*)"', whole)
+
+    assert ids == [anchor(heading) for heading in HEADINGS]
+    assert set(re.findall(r'href="([^"]*)"', whole)) <= {f"/ui/runbook#{one}" for one in ids}
+    assert "<script" not in Runbook("## a\n\n<script>b</script>\n").whole
+
+
+def attention(kind: str, reason: str) -> Attention:
+    return Attention(kind=kind, id="1", what=f"{kind} 1", since=datetime.now(UTC), reason=reason, then="")
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Pages for people, below ``/ui``: rendered here, without a build step and without JavaScript."""
