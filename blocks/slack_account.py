@@ -18,7 +18,7 @@ from blocks.provider_account import ProviderAccount
 from blocks.translation import Answer, Call, seconds_to_wait, translated
 from blocks.transports import guarded_session
 from hub.errors import Refused
-from hub.messages import MessageUpdate, PostedMessage, TeamMessage
+from hub.messages import Button, MessageUpdate, PostedMessage, TeamMessage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PROVIDER = "slack"
 EVENT_TYPE = "hub_effect"
 PAGE, PAGES = 200, 20
+LONGEST_SECTION = 3000
+"""Source: https://docs.slack.dev/reference/block-kit/blocks/section-block"""
 CLOCKS_DIFFER = timedelta(seconds=60)
 TOO_OFTEN = frozenset({"ratelimited", "rate_limited"})
 SLACK_FAILED = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -114,7 +116,7 @@ class SlackAccount(ProviderAccount):
 
     async def post_message(self, request: TeamMessage, *, key: str) -> PostedMessage:
         """
-        Post a message; a repeat posts a second one.
+        Post a message; a repeat posts a second one. A reply is also shown in the channel: others are not in its history.
 
         Source: https://docs.slack.dev/reference/methods/chat.postMessage
         """
@@ -122,7 +124,12 @@ class SlackAccount(ProviderAccount):
         client = await self.get_client()
         with in_our_words("post the message"):
             answer = await client.chat_postMessage(
-                channel=request.channel, text=request.text, blocks=_blocks(request, key), metadata=metadata
+                channel=request.channel,
+                text=request.text,
+                blocks=_blocks(request, key) or None,
+                metadata=metadata,
+                thread_ts=request.thread,
+                reply_broadcast=None if request.thread is None else True,
             )
             posted = _Posted.model_validate(answer.data)
             return PostedMessage(channel=posted.channel, timestamp=posted.ts)
@@ -140,7 +147,7 @@ class SlackAccount(ProviderAccount):
         client = await self.get_client()
         with in_our_words("update the message"):
             answer = await client.chat_update(
-                channel=request.channel, ts=request.timestamp, text=request.text, blocks=[], metadata=metadata
+                channel=request.channel, ts=request.timestamp, text=request.text, blocks=_blocks(request, key), metadata=metadata
             )
             posted = _Posted.model_validate(answer.data)
             return PostedMessage(channel=posted.channel, timestamp=posted.ts)
@@ -185,25 +192,36 @@ async def _slack_client(token: str, base_url: str, timeout_seconds: float) -> As
         yield client
 
 
-def _blocks(request: TeamMessage, key: str) -> list[dict[str, Any]] | None:
+def _blocks(request: TeamMessage | MessageUpdate, key: str) -> list[dict[str, Any]]:
     """
     Return the message as blocks when it has buttons; each carries our reference, so that a click names the effect.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/actions-block
     """
     if not request.buttons:
-        return None
-    buttons = [
-        {
-            "type": "button",
-            "action_id": button.action,
-            "text": {"type": "plain_text", "text": button.text},
-            "style": button.style,
-            "value": key,
-        }
-        for button in request.buttons
-    ]
-    return [{"type": "section", "text": {"type": "mrkdwn", "text": request.text}}, {"type": "actions", "elements": buttons}]
+        return []
+    elements = [_button(button, key) for button in request.buttons]
+    said = {"type": "mrkdwn", "text": request.text[:LONGEST_SECTION]}
+    return [{"type": "section", "text": said}, {"type": "actions", "elements": elements}]
+
+
+def _button(button: Button, key: str) -> dict[str, Any]:
+    """
+    Return the button, which asks whether that is meant where it has a question.
+
+    Source: https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
+    """
+    shown = {
+        "type": "button",
+        "action_id": button.action,
+        "text": {"type": "plain_text", "text": button.text},
+        "style": button.style,
+        "value": key,
+    }
+    if button.sure is None:
+        return shown
+    words = {"title": f"{button.text}?", "text": button.sure, "confirm": button.text, "deny": "Cancel"}
+    return shown | {"confirm": {name: {"type": "plain_text", "text": text} for name, text in words.items()}}
 
 
 def _carries(message: _Message, key: str) -> bool:

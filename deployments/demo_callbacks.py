@@ -39,7 +39,7 @@ async def delivered(demo: Demo, order_id: str) -> Scene:
     view = await _until(demo, order_id, lambda view: view["status"] == "delivered" and view["resumeAt"] is None, "was delivered")
     arrived = await _told(demo, order_id, "shippo", "track_updated", fact="delivered", about=number)
 
-    expected = CONFIRMED + Counter({"shippo.parcel_delivered": 1, "sendgrid.mail": 2})
+    expected = CONFIRMED + Counter({"shippo.parcel_delivered": 1, "sendgrid.mail": 2, "slack.message_updated": 2})
     scene = await scene_of(demo, "from confirmed to delivered by webhooks", view, expected=expected, status="delivered")
     scene.told = [picked_up, packed, arrived]
     scene.notes = [

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from deployments.previews import preview_of
 from deployments.problems import Problem
+from hub.composing import channel_of
+from hub.notification_model import Channel
 from hub.notification_types import TYPES
 from hub.steps import HOUR
 
-WIDTH = 180
+WIDTH = 220
 """Whatever the terminal: names that are cut cannot be typed."""
 
 notifications = App(name="notifications", help="What customers and the team are told: list, preview.")
@@ -23,11 +25,12 @@ notifications = App(name="notifications", help="What customers and the team are 
 @notifications.command(name="list")
 def list_them() -> None:
     """List the kinds of notifications, with what is known of each."""
-    table = Table("type", "about", "channel", "template", "preference", "fallback", "useful for", box=None)
+    table = Table("type", "about", "channel", "template", "preference", "fallback", "useful for", "team's event", "in", box=None)
     for what in TYPES.values():
         fallback = "" if what.fallback is None else what.fallback.name
         useful = f"{what.useful_seconds / HOUR:.0f} h"
-        table.add_row(what.name, ", ".join(what.kinds), what.channel, what.template, what.preference or "", fallback, useful)
+        known = (what.name, ", ".join(what.kinds), what.channel, what.template, what.preference or "", fallback, useful)
+        table.add_row(*known, what.event or "", channel_of(what) if what.channel is Channel.SLACK else "")
     Console(width=WIDTH).print(table)
 
 

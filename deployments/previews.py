@@ -13,7 +13,7 @@ from hub.facets import Facets
 from hub.facts import RefundAsked
 from hub.messages import Mail
 from hub.money import Money
-from hub.notification_types import NotificationType
+from hub.notification_model import NotificationType
 from hub.orders import Order, OrderRequest
 from hub.release_facets import ReleaseFacets
 from hub.releases import Release, ReleaseRequest
@@ -26,9 +26,12 @@ TRACKING_NUMBER = "9205590175547700055711"
 BULLETIN = Bulletin(id="b-1", subject_line="What is new", text="There is a lot to tell.\n\nMore of it next month.")
 WORDS: dict[str, Any] = {
     "tracking_number": TRACKING_NUMBER,
+    "shows": "confirmed",
     "went_wrong": "the card was declined",
     "attempt": 1,
     "refund": RefundAsked(refund_id="r-1", amount=1250, currency="usd", asked=1250, reason="a scratch", by="shop"),
+    "who": "<@U012AB3CD>",
+    "button": "Refund",
     "until": "2026-11-25 09:00 UTC",
     "why": "rejected by slack:U012AB3CD",
     "refused": False,

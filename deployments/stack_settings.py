@@ -37,7 +37,7 @@ def _as_text(value: Any) -> str:
     """Return a setting as the environment has it: what is more than a word or a number is JSON there."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return to_json(value).decode() if isinstance(value, BaseModel | tuple) else str(value)
+    return to_json(value).decode() if isinstance(value, BaseModel | tuple | dict) else str(value)
 
 
 class StackSettings(BaseSettings):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
+from hub.composing import has_channel_of_its_own
 from hub.decisions import LOOK_AGAIN_SECONDS, Undoing, announce, finish_undo, need_attention, refund_failed, what_is_undone
 from hub.effects import Effect, Parked
 from hub.errors import Refused
 from hub.facets import HoldFacet, ParcelFacet, PaymentFacet, Status, rank
 from hub.fulfilling import ticket_of
+from hub.notification_types import TEAM_CONFIRMATION, TEAM_SHIPPED
 from hub.orders import Order, OrderId, OrderRequest, OrderResult
 from hub.owed import owed_effects
 from hub.parcels import Label
 from hub.payments import PaymentStatus, RefundStatus
 from hub.settings import settings
+from hub.team_threads import update_of
 from tasks.claiming import claimed
 from tasks.courtesies import courtesies
 from tasks.mailing import mail_confirmation, mail_delivery, mail_money_back, mail_refund, mail_shipment
@@ -32,14 +36,14 @@ from tasks.payments import (
 from tasks.shipping import buy_label, quote_parcel, void_labels
 from tasks.stock import release_stock, reserve_stock
 from tasks.team import (
-    alert_team,
-    ask_for_approval,
+    OWED_TO_TEAM,
     call_attention,
-    show_decision,
-    tell_of_declined_refund,
-    tell_of_late_money,
+    show_order,
+    tell_of_confirmation,
+    tell_of_failed_payment,
+    tell_of_shipment,
+    tell_of_undoing,
     tell_team,
-    tell_what_reached_nobody,
 )
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
@@ -67,11 +71,16 @@ async def process_order(
 
 
 async def go_on(order: Order) -> None:
-    """Do what is due of the order now."""
+    """Do what is due of the order now, and let the team see how far that has brought it."""
     if order.rests:
         return
-    if not await pay_debts(order):
-        return
+    if await pay_debts(order):
+        await go_further(order)
+    await show(order)
+
+
+async def go_further(order: Order) -> None:
+    """Do what the order's status asks for."""
     if order.status in (Status.NEEDS_ATTENTION, Status.DISPUTED):
         await courtesies(attention=call_attention(order))
         await tell_of_parcel(order, order.tracking_number)
@@ -80,7 +89,7 @@ async def go_on(order: Order) -> None:
     elif order.facets.hold is HoldFacet.NONE and order.facets.payment is not PaymentFacet.REFUNDED:
         await fulfil(order)
     elif order.facets.hold is HoldFacet.UNDONE:
-        await tell_of_undoing(order, await what_is_undone(order))  # as far as somebody could not be told at the time
+        await tell_everybody(order, await what_is_undone(order))  # as far as somebody could not be told at the time
     else:
         await tell_of_parcel(order, order.tracking_number)
 
@@ -102,22 +111,14 @@ async def pay_debts(order: Order) -> bool:
                     return False
             case "money-back-mail":
                 await courtesies(mail=mail_money_back(order, owed))
-            case "approval-asked":
-                await courtesies(team=ask_for_approval(order, owed))
-            case "update":
-                await courtesies(team=show_decision(order, owed))
-            case "approval-declined":
-                await courtesies(team=tell_of_declined_refund(order, owed))
             case "late-refund":
                 await refund_late_money(order, owed)
-            case "late-money":
-                await courtesies(team=tell_of_late_money(order, owed))
             case "expire-payment":
                 await expire_payment(order, owed)
             case "text":
                 await courtesies(text=text_instead(order, owed))
-            case "untold":
-                await courtesies(team=tell_what_reached_nobody(order, owed))
+            case step if step in OWED_TO_TEAM:
+                await courtesies(team=OWED_TO_TEAM[step](order, owed))
             case "void" if order.facets.hold is not HoldFacet.UNDOING:  # else it belongs to the undoing
                 await give_labels_back(order)
             case "pickup" if order.status is Status.PACKED:  # else it has gone already, or is not to go
@@ -137,7 +138,7 @@ async def fulfil(order: Order) -> None:
             payment = await take_payment(order)
     except Refused as refusal:
         await release_stock(order)
-        await courtesies(alert=alert_team(order, str(refusal)))
+        await courtesies(alert=tell_of_failed_payment(order, str(refusal)))
         return
     if payment.status is not PaymentStatus.SUCCEEDED:
         return
@@ -146,8 +147,10 @@ async def fulfil(order: Order) -> None:
     except Refused as refusal:
         await undo(order, str(refusal))
         return
-    missed = await courtesies(mail=mail_confirmation(order, label), team=tell_team(order, label.tracking_number))
-    await announce(order, missed)
+    told: dict[str, Awaitable[Any]] = {"mail": mail_confirmation(order, label), "team": tell_team(order, label.tracking_number)}
+    if has_channel_of_its_own(TEAM_CONFIRMATION):
+        told["confirmation"] = tell_of_confirmation(order, label.tracking_number)
+    await announce(order, await courtesies(**told))
     await tell_warehouse(order, label)
     await tell_of_parcel(order, label.tracking_number)
 
@@ -171,12 +174,15 @@ async def send_for(order: Order, owed: Effect) -> None:
 
 
 async def tell_of_parcel(order: Order, tracking_number: str | None) -> None:
-    """Tell the customer that the parcel is on its way, or that it has arrived, also while a person has to look at something else."""
+    """Tell that the parcel is on its way, or that it has arrived, also while a person has to look at something else."""
     if order.facets.hold is not HoldFacet.NONE:
         return
     match order.facets.parcel:
         case ParcelFacet.IN_TRANSIT:
-            await courtesies(shipped=mail_shipment(order, tracking_number))
+            told = {"shipped": mail_shipment(order, tracking_number)}
+            if has_channel_of_its_own(TEAM_SHIPPED):
+                told["team"] = tell_of_shipment(order, tracking_number)
+            await courtesies(**told)
         case ParcelFacet.DELIVERED:
             await courtesies(delivered=mail_delivery(order))
 
@@ -194,21 +200,29 @@ async def undo(order: Order, because: str) -> None:
         await take_back(order)
         return
     await release_stock(order)
-    await tell_of_undoing(order, await what_is_undone(order))
+    await tell_everybody(order, await what_is_undone(order))
     await take_back(order)
     if refund is not None and refund.status is RefundStatus.PENDING:
+        await show(order)
         raise Parked(LOOK_AGAIN_SECONDS * settings().time_scale, "the refund is under way")
     await finish_undo(order)
 
 
-async def tell_of_undoing(order: Order, undoing: Undoing) -> None:
-    """Tell the team, and the customer when money goes back."""
+async def tell_everybody(order: Order, undoing: Undoing) -> None:
+    """Tell the team that the order is undone, and the customer when money goes back."""
     packed = "; it is packed: keep the parcel from the carrier and unpack it" if undoing.parcel is ParcelFacet.PACKED else ""
     comes = "" if undoing.pickup is None else f"; call the pick-up ({undoing.pickup}) off at the carrier, nobody else can"
-    told = {"alert": alert_team(order, undoing.because + packed + comes)}
+    status = Status.REFUNDING if undoing.paid else Status.CANCELLING
+    told = {"alert": tell_of_undoing(order, undoing.because + packed + comes, status)}
     if undoing.paid:
         told["mail"] = mail_refund(order, refused=undoing.parcel is ParcelFacet.REFUSED)
     await courtesies(**told)
+
+
+async def show(order: Order) -> None:
+    """Let the order's message in Slack say how far the order is, unless it does."""
+    if (update := await update_of(order)) is not None:
+        await courtesies(team=show_order(order, update))
 
 
 async def take_back(order: Order) -> None:

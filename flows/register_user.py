@@ -18,7 +18,7 @@ from tasks.courtesies import courtesies
 from tasks.first_payments import expire_first_payment, find_first_payment, refund_late_payment, take_first_payment
 from tasks.greeting import mail_bulletin, mail_payment_confirmation, mail_welcome, text_verification
 from tasks.profiles import create_profile, remove_profile
-from tasks.team import call_attention, tell_what_reached_nobody
+from tasks.team import OWED_TO_TEAM, call_attention
 from tasks.texting import text_instead
 from tasks.timeline import publish_timeline
 from tasks.trying import park_if_unfinished, record_signup, side_by_side, tried
@@ -79,10 +79,10 @@ async def pay_debts(signup: Signup) -> None:
                 await expire_first_payment(signup, owed)
             case "text":
                 await courtesies(text=text_instead(signup, owed))
-            case "untold":
-                await courtesies(team=tell_what_reached_nobody(signup, owed))
             case "bulletin":
                 await courtesies(bulletin=mail_bulletin(signup, owed))
+            case step if step in OWED_TO_TEAM:
+                await courtesies(team=OWED_TO_TEAM[step](signup, owed))
 
 
 async def register(signup: Signup) -> None:

@@ -14,7 +14,7 @@ from hub.releases import Checks, Environment, Ref, Release, ReleaseId, ReleaseRe
 from tasks.claiming import released
 from tasks.courtesies import courtesies
 from tasks.releasing import create_deployment, look_at_deployment, mark_deployment, post_release, tell_of_silence, update_release
-from tasks.team import call_attention
+from tasks.team import OWED_TO_TEAM, call_attention
 from tasks.timeline import publish_timeline
 from tasks.trying import side_by_side
 
@@ -52,6 +52,7 @@ async def go_on(release: Release) -> None:
     """Do what is due of the release now."""
     if release.rests:
         return
+    await tell_what_is_owed(release)
     if release.attention is not None:
         await courtesies(attention=call_attention(release))
         return
@@ -62,7 +63,15 @@ async def go_on(release: Release) -> None:
     if release.facets.stage is ReleaseStage.TIMED_OUT:
         await courtesies(silence=tell_of_silence(release))
         for owed in await owed_effects(release):
-            await courtesies(mark=mark_deployment(release, owed))
+            if owed.what.name == "mark":
+                await courtesies(mark=mark_deployment(release, owed))
+
+
+async def tell_what_is_owed(release: Release) -> None:
+    """Tell the team what it would not hear otherwise, and what came of its buttons."""
+    for owed in await owed_effects(release):
+        if (tell := OWED_TO_TEAM.get(owed.what.name)) is not None:
+            await courtesies(team=tell(release, owed))
 
 
 async def deploy(release: Release) -> None:

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from hub.facets import forward
 from hub.facts import (
     AttentionNeeded,
+    ButtonPressed,
     Fact,
     LabelVoided,
     PaymentSettled,
@@ -28,6 +29,7 @@ from hub.facts import (
 from hub.kinds import kind_of
 from hub.message_facts import Delivery
 from hub.order_following import follow_order
+from hub.pressing import take_press
 from hub.settling import HAPPENED, done_twice, is_known_now
 from hub.signup_following import follow_signup
 from hub.signup_tables import SignupRow
@@ -85,7 +87,9 @@ async def apply(
             row.epoch += 1
         if changed and waits_until is not None and row.resume_at == waits_until:
             row.resume_at = await database_now(session)  # what it waited to know is known
-        if new and follow is not None:
+        if new and isinstance(fact, ButtonPressed):
+            await take_press(session, row, effect, fact)
+        elif new and follow is not None:
             await follow(session, row, effect, fact)
         said.append(fact.kind if new else f"{fact.kind}{KNOWN}")
     return "; ".join(said)

@@ -78,6 +78,12 @@ class ApprovalRow(SQLModel, table=True):
     created_at: datetime = moment(now=True)
 
 
+def mention(by: str) -> str:
+    """Return how Slack names ``by`` to its readers: a user of theirs as a mention, anybody else as they are."""
+    user = by.removeprefix(SLACK)
+    return by if user == by else f"<@{user}>"
+
+
 def needs_approval(amount: int) -> bool:
     """Tell whether a refund of so many minor units is not given without a person's approval."""
     return amount > settings().refund_asks_above
@@ -140,8 +146,7 @@ async def _show_in_channel(session: AsyncSession, row: OrderRow, approval: Appro
     if asked is None or asked.state != EffectState.DONE:
         return
     posted, said = PostedMessage.model_validate(asked.result), TeamMessage.model_validate(asked.request)
-    decided_by = f"<@{user}>" if (user := (approval.decided_by or "").removeprefix(SLACK)) != approval.decided_by else user
-    text = f"{said.text}\n*{approval.state}* by {decided_by}"
+    text = f"{said.text}\n*{approval.state}* by {mention(approval.decided_by or '')}"
     update = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text=text, metadata=said.metadata)
     await intend_once(session, order.effect(f"update.{approval.item}", update))
 

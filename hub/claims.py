@@ -252,7 +252,7 @@ async def _next_effect(session: AsyncSession, row: SubjectColumns, due_since: da
                 select(func.min(EffectRow.resume_at))
                 .where(col(EffectRow.subject_kind) == kind_of(row).name, col(EffectRow.subject_id) == row.id)
                 .where(col(EffectRow.state).in_(OPEN_STATES), col(EffectRow.resume_at) > due_since)
-                .where(col(EffectRow.step).startswith("attention.") if needs_a_person else true())
+                .where(col(EffectRow.step).startswith("attention") if needs_a_person else true())
             )
         ).one()
 

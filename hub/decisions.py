@@ -18,6 +18,7 @@ from hub.effects import Effect
 from hub.facets import ParcelFacet, PaymentFacet, Status, rank
 from hub.facts import Announced, AttentionNeeded, Fact, UndoBegun, UndoFinished
 from hub.fulfilling import scheduled_pickup
+from hub.kinds import kind_of
 from hub.notification_types import MONEY_BACK
 from hub.order_rows import note
 from hub.orders import Order
@@ -26,7 +27,7 @@ from hub.settings import settings
 from hub.steps import EffectState
 from hub.subject_rows import database_now, record
 from hub.subjects import Subject
-from hub.tables import EffectRow, FactRow
+from hub.tables import EffectRow, FactRow, SubjectColumns
 from hub.undoing import plan_undo
 from hub.values import Frozen
 
@@ -126,10 +127,15 @@ async def look_again(order: Order, refund: Effect) -> None:
 async def attention_call(subject: Subject) -> AttentionCall | None:
     """Return what the subject needs attention for, or None when it needs none."""
     async with transaction() as session:
-        if (await hold(session, subject)).attention is None:
-            return None
-        mine = (col(FactRow.subject_kind) == subject.kind, col(FactRow.subject_id) == subject.id)
-        for row in await session.exec(select(FactRow).where(*mine).order_by(col(FactRow.id).desc())):
-            if (reason := attention_for(_FACT.validate_python(row.data), subject.id)) is not None:
-                return AttentionCall(number=row.id, reason=reason)
+        return await called_for(session, await hold(session, subject))
+
+
+async def called_for(session: AsyncSession, row: SubjectColumns) -> AttentionCall | None:
+    """Return what the locked subject needs attention for, or None when it needs none."""
+    if row.attention is None:
+        return None
+    mine = (col(FactRow.subject_kind) == kind_of(row).name, col(FactRow.subject_id) == row.id)
+    for fact in await session.exec(select(FactRow).where(*mine).order_by(col(FactRow.id).desc())):
+        if (reason := attention_for(_FACT.validate_python(fact.data), row.id)) is not None:
+            return AttentionCall(number=fact.id, reason=reason)
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import func
@@ -20,6 +21,9 @@ from hub.progress import anew
 from hub.stock import put_back
 from hub.subject_rows import NEW, locked, record, taken_up
 from hub.tables import HubIdentity, OrderRow
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
 
 REHEARSAL_CARD = "pm_card_visa"
 """Stripe's test card, taken when an order of a test or rehearsal hub names none: https://docs.stripe.com/testing"""
@@ -132,24 +136,31 @@ async def raise_attempt(order_id: str, attempt: int, payment_method: str | None 
     """
     async with transaction() as session:
         row, now = await locked(session, order_id)
-        if attempt == row.attempt:
-            if payment_method not in (None, row.payment_method):
-                raise NoNewAttempt(order_id, f"attempt {attempt} has another payment method already; the next number is {attempt + 1}")
-            return
-        if attempt != row.attempt + 1:
-            raise NoNewAttempt(order_id, f"it stands at attempt {row.attempt}, so the next number is {row.attempt + 1}")
-        if row.status not in (Status.PAYMENT_FAILED, Status.OUT_OF_STOCK):
-            raise NoNewAttempt(order_id, f"it is {row.status}, and only payment_failed and out_of_stock can be tried anew")
-        if await put_back(session, order_id, row.attempt):  # a run died, or was overtaken, before it could
-            await record(session, row, StockReleased(attempt=row.attempt), source="person")
-        facets = anew(facets_of(row), attempt)
-        row.attempt = attempt
-        row.payment_method = payment_method or row.payment_method
-        row.message = f"attempt {attempt} begins"
-        row.next_action = None
-        row.earlier_payment_id, row.payment_id = row.payment_id or row.earlier_payment_id, None
-        await taken_up(session, row, now, by)
-        write_facets(row, facets)
+        await begin_attempt(session, row, now, attempt, payment_method, by=by)
+
+
+async def begin_attempt(
+    session: AsyncSession, row: OrderRow, now: datetime, attempt: int, payment_method: str | None = None, *, by: str | None
+) -> None:
+    """Start that attempt of the locked order. Raises ``NoNewAttempt`` like ``raise_attempt``, before anything is written."""
+    if attempt == row.attempt:
+        if payment_method not in (None, row.payment_method):
+            raise NoNewAttempt(row.id, f"attempt {attempt} has another payment method already; the next number is {attempt + 1}")
+        return
+    if attempt != row.attempt + 1:
+        raise NoNewAttempt(row.id, f"it stands at attempt {row.attempt}, so the next number is {row.attempt + 1}")
+    if row.status not in (Status.PAYMENT_FAILED, Status.OUT_OF_STOCK):
+        raise NoNewAttempt(row.id, f"it is {row.status}, and only payment_failed and out_of_stock can be tried anew")
+    if await put_back(session, row.id, row.attempt):  # a run died, or was overtaken, before it could
+        await record(session, row, StockReleased(attempt=row.attempt), source="person")
+    facets = anew(facets_of(row), attempt)
+    row.attempt = attempt
+    row.payment_method = payment_method or row.payment_method
+    row.message = f"attempt {attempt} begins"
+    row.next_action = None
+    row.earlier_payment_id, row.payment_id = row.payment_id or row.earlier_payment_id, None
+    await taken_up(session, row, now, by)
+    write_facets(row, facets)
 
 
 async def go_on(order_id: str, *, by: str | None = None) -> None:
@@ -164,7 +175,12 @@ async def go_on(order_id: str, *, by: str | None = None) -> None:
         row, now = await locked(session, order_id)
         if row.attention is None and row.resume_at is None and row.status != Status.AWAITING_PAYMENT:
             raise NothingToResume(order_id, row.status)
-        row.attention = None
-        row.message = "taken up again"
-        await taken_up(session, row, now, by)
-        row.status = status_of(facets_of(row))
+        await resume(session, row, now, by)
+
+
+async def resume(session: AsyncSession, row: OrderRow, now: datetime, by: str | None) -> None:
+    """Let the locked order go on at the word of ``by``: nobody has to look at it any more."""
+    row.attention = None
+    row.message = "taken up again"
+    await taken_up(session, row, now, by)
+    row.status = status_of(facets_of(row))

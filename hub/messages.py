@@ -34,29 +34,39 @@ class SentMail(Frozen):
 
 
 class Button(Frozen):
-    """What somebody can press below a message; ``action`` is what we are told then."""
+    """What somebody can press below a message; ``action`` is what we are told then. ``sure``: what they are asked before it counts."""
 
     action: str
     text: str
     style: Literal["primary", "danger"]
+    sure: str | None = None
 
 
 class TeamMessage(Frozen):
-    """A message to a team channel. ``channel`` is the channel's id, not its name: only ids can be looked up again."""
+    """
+    A message to a team channel. ``channel`` is the channel's id, not its name: only ids can be looked up again.
+
+    ``thread``: the id of the message that it replies to; the channel sees it all the same. ``shows``: how far its subject is, in one word,
+    where the message says so; Slack does not get it.
+    """
 
     channel: str
     text: str
     metadata: dict[str, str]
     buttons: tuple[Button, ...] = ()
+    thread: str | None = None
+    shows: str | None = None
 
 
 class MessageUpdate(Frozen):
-    """What a message that was posted to a team channel says from now on, without buttons; ``timestamp`` is its id there."""
+    """What a message that was posted to a team channel says and shows from now on; ``timestamp`` is its id there."""
 
     channel: str
     timestamp: str
     text: str
     metadata: dict[str, str]
+    buttons: tuple[Button, ...] = ()
+    shows: str | None = None
 
 
 class PostedMessage(Frozen):

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 
 from hub.errors import Refused
 from hub.facts import Fact, NotificationAccepted, NotificationRefused
-from hub.messages import PostedMessage, SentMail, SentText
-from hub.notification_types import Channel, NotificationType
+from hub.messages import Mail, MessageUpdate, PostedMessage, SentMail, SentText, TeamMessage
+from hub.notification_model import Channel, NotificationType
+from hub.notification_types import ATTENTION, ATTENTION_MAIL, IN_VAIN
 from hub.policies import NOTIFICATION
 from hub.steps import EffectState, Outcome, Step
 from hub.values import Frozen
+
+ANSWERED = "answered"
+"""The step after which a message says who has pressed its button."""
 
 
 class Carrier(NamedTuple):
@@ -76,14 +80,16 @@ def notification_step(
     )
 
 
-def message_update(what: NotificationType, permits: Callable[[Any], bool], *, owed_request: type[Frozen] | None = None) -> Step:
+def message_update(
+    what: NotificationType, permits: Callable[[Any], bool], *, name: str = "update", owed_request: type[Frozen] | None = None
+) -> Step:
     """Return the step that changes the team's message about ``what``; it is as useful as the message, and done twice it is done once."""
 
     def means(_attempt: int, shown: PostedMessage) -> Outcome:
         return Outcome(EffectState.DONE, shown.timestamp)
 
     return Step(
-        name="update",
+        name=name,
         provider="slack",
         action="update the message",
         policy=NOTIFICATION,
@@ -93,4 +99,14 @@ def message_update(what: NotificationType, permits: Callable[[Any], bool], *, ow
         useful_seconds=what.useful_seconds,
         harmless=True,
         owed_request=owed_request,
+    )
+
+
+def calls_for_a_person(permits: Callable[[Any], bool]) -> tuple[Step, ...]:
+    """Return the steps of whatever may need a person: the call, the mail instead of it, and what is said of a button below it."""
+    return (
+        notification_step(ATTENTION, "tell the team", permits),
+        notification_step(ATTENTION_MAIL, "mail the team", permits, owed_request=Mail),
+        notification_step(IN_VAIN, "tell the team", permits, owed_request=TeamMessage),
+        message_update(ATTENTION, permits, name=ANSWERED, owed_request=MessageUpdate),
     )

@@ -7,68 +7,12 @@ sends them. ``hub notifications list`` prints this table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Literal
+from dataclasses import replace
 
 from hub.messages import Button
+from hub.notification_model import Channel, Greeting, NotificationType, Press, SubjectKind
 from hub.steps import DAY, HOUR
-from hub.values import Frozen
-
-SubjectKind = Literal["order", "signup", "release"]
-Preference = Literal["newsletter", "sms_notifications", "email_notifications"]
-Greeting = Literal["welcome", "confirmation", "verification"]
-
-
-class Channel(StrEnum):
-    """How a notification travels."""
-
-    MAIL = "mail"
-    SMS = "sms"
-    SLACK = "slack"
-
-
-class Recipient(Frozen):
-    """Whom a subject is about. ``refuses``: the preferences that were answered with no; an order has none."""
-
-    email: str
-    name: str
-    phone: str | None = None
-    refuses: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class NotificationType:
-    """
-    One kind of notification.
-
-    ``step``: its name in the ledger, and so part of every key; what may be sent more than once gets its number behind a dot.
-    ``template``: in ``hub/templates``, without its ending; a mail has ``.txt`` and ``.html``. ``subject_line`` is a template, too.
-    ``fallback``: what is sent instead when this one is refused or bounces. ``greeting``: under which name a sign-up reports it.
-    ``buttons``: what the team can press below it.
-    """
-
-    name: str
-    kinds: tuple[SubjectKind, ...]
-    step: str
-    channel: Channel
-    template: str
-    useful_seconds: float
-    subject_line: str = ""
-    preference: Preference | None = None
-    fallback: NotificationType | None = None
-    greeting: Greeting | None = None
-    buttons: tuple[Button, ...] = ()
-
-    @property
-    def fallbacks(self) -> tuple[NotificationType, ...]:
-        """What follows when this one does not arrive, and what follows that."""
-        return () if self.fallback is None else (self.fallback, *self.fallback.fallbacks)
-
-    def suits(self, recipient: Recipient) -> bool:
-        """Tell whether the recipient can be reached on this channel, and has not said no."""
-        reachable = self.channel is not Channel.SMS or recipient.phone is not None
-        return reachable and self.preference not in recipient.refuses
+from hub.team_events import TeamEvent
 
 
 def _text_instead_of(mail: str, kind: SubjectKind, mail_step: str, untold: NotificationType) -> NotificationType:
@@ -86,11 +30,19 @@ def _text_instead_of(mail: str, kind: SubjectKind, mail_step: str, untold: Notif
 
 def _untold(mail: str, kind: SubjectKind, mail_step: str) -> NotificationType:
     """Return the last resort: the team hears that neither the mail nor a text has reached anybody."""
-    return NotificationType(f"{mail}_untold", (kind,), f"untold.{mail_step}", Channel.SLACK, "texts/untold", DAY)
+    untold = _to_team(f"{mail}_untold", (kind,), f"untold.{mail_step}", TeamEvent.ATTENTION, DAY)
+    return replace(untold, template="texts/untold")
 
 
-def _to_team(name: str, kinds: tuple[SubjectKind, ...], step: str, useful_seconds: float) -> NotificationType:
-    return NotificationType(name, kinds, step, Channel.SLACK, f"texts/{step}", useful_seconds)
+def _to_team(
+    name: str, kinds: tuple[SubjectKind, ...], step: str, event: TeamEvent, useful_seconds: float, *buttons: Button
+) -> NotificationType:
+    """Return what the team is told in the channel of ``event``, below the message of its subject where that has one there."""
+    return NotificationType(name, kinds, step, Channel.SLACK, f"texts/{step}", useful_seconds, event=event, replies=True, buttons=buttons)
+
+
+def _message_of_its_own(name: str, kind: SubjectKind, step: str, event: TeamEvent, *buttons: Button) -> NotificationType:
+    return replace(_to_team(name, (kind,), step, event, HOUR, *buttons), replies=False)
 
 
 CONFIRMATION_UNTOLD = _untold("order_confirmation", "order", "mail")
@@ -202,18 +154,44 @@ BULLETIN = NotificationType(
     preference="newsletter",
 )
 
-TEAM_CONFIRMATION = _to_team("team_confirmation", ("order",), "team", HOUR)
-TEAM_ALERT = _to_team("team_alert", ("order",), "team-alert", HOUR)
-LATE_MONEY = _to_team("late_money", ("order",), "late-money", DAY)
-APPROVE, REJECT = "approve", "reject"
-APPROVAL_ASKED = replace(
-    _to_team("approval_asked", ("order",), "approval-asked", DAY),
-    buttons=(Button(action=APPROVE, text="Approve", style="primary"), Button(action=REJECT, text="Reject", style="danger")),
+_REFUND = Button(
+    action=Press.REFUND,
+    text="Refund",
+    style="danger",
+    sure="You ask to give back all that is left of the payment. Somebody else has to approve it.",
 )
-APPROVAL_DECLINED = _to_team("approval_declined", ("order",), "approval-declined", DAY)
-ATTENTION = _to_team("attention", ("order", "signup", "release"), "attention", DAY)
-RELEASE_SILENT = _to_team("release_silent", ("release",), "release-silent", HOUR)
-RELEASE = NotificationType("release", ("release",), "message", Channel.SLACK, "texts/release", HOUR)
+_RETRY = Button(action=Press.RETRY, text="Retry", style="primary")
+ORDER = _message_of_its_own("order", "order", "team", TeamEvent.ORDER, _REFUND)
+TEAM_CONFIRMATION = _message_of_its_own("team_confirmation", "order", "team-confirmed", TeamEvent.CONFIRMATION)
+TEAM_SHIPPED = _message_of_its_own("team_shipped", "order", "team-shipped", TeamEvent.SHIPPED)
+PAYMENT_FAILED = _to_team("payment_failed", ("order",), "team-alert", TeamEvent.PAYMENT_FAILURE, HOUR, _RETRY)
+UNDONE = replace(PAYMENT_FAILED, name="undone", event=TeamEvent.UNDONE, buttons=())
+LATE_MONEY = _to_team("late_money", ("order",), "late-money", TeamEvent.PAYMENT_FAILURE, DAY)
+APPROVAL_ASKED = _to_team(
+    "approval_asked",
+    ("order",),
+    "approval-asked",
+    TeamEvent.APPROVAL,
+    DAY,
+    Button(action=Press.APPROVE, text="Approve", style="primary"),
+    Button(action=Press.REJECT, text="Reject", style="danger"),
+)
+APPROVAL_DECLINED = _to_team("approval_declined", ("order",), "approval-declined", TeamEvent.APPROVAL, DAY)
+ATTENTION_MAIL = NotificationType(
+    name="attention_mail",
+    kinds=("order", "signup", "release"),
+    step="attention-mail",
+    channel=Channel.MAIL,
+    template="attention",
+    subject_line="{{ subject.title }} needs attention",
+    useful_seconds=DAY,
+    event=TeamEvent.ATTENTION,
+)
+_ATTENTION = _to_team("attention", ATTENTION_MAIL.kinds, "attention", TeamEvent.ATTENTION, DAY, _RETRY)
+ATTENTION = replace(_ATTENTION, fallback=ATTENTION_MAIL)
+IN_VAIN = _to_team("pressed_in_vain", ATTENTION_MAIL.kinds, "in-vain", TeamEvent.ATTENTION, HOUR)
+RELEASE = replace(_message_of_its_own("release", "release", "message", TeamEvent.RELEASE), template="texts/release")
+RELEASE_SILENT = _to_team("release_silent", ("release",), "release-silent", TeamEvent.RELEASE, HOUR)
 
 MAILS = (ORDER_CONFIRMATION, SHIPPED, DELIVERED, REFUND, MONEY_BACK, WELCOME, PAYMENT_CONFIRMATION, BULLETIN)
 TYPES: dict[str, NotificationType] = {
@@ -222,12 +200,17 @@ TYPES: dict[str, NotificationType] = {
         *MAILS,
         VERIFICATION,
         *(instead for mail in MAILS for instead in mail.fallbacks),
+        ORDER,
         TEAM_CONFIRMATION,
-        TEAM_ALERT,
+        TEAM_SHIPPED,
+        PAYMENT_FAILED,
+        UNDONE,
         LATE_MONEY,
         APPROVAL_ASKED,
         APPROVAL_DECLINED,
         ATTENTION,
+        ATTENTION_MAIL,
+        IN_VAIN,
         RELEASE,
         RELEASE_SILENT,
     )
@@ -238,6 +221,10 @@ _BY_STEP: dict[tuple[str, str], NotificationType] = {(kind, what.step): what for
 
 
 def fallbacks_of(kind: str, step: str) -> tuple[NotificationType, ...]:
-    """Return what may be sent when the notification that is this step of such a subject does not arrive, in the order of preference."""
-    what = _BY_STEP.get((kind, step))
+    """
+    Return what may be sent when the notification that is this step of such a subject does not arrive, in the order of preference.
+
+    What has a number behind its step, e.g. ``attention.7``, is followed by what has the same number.
+    """
+    what = _BY_STEP.get((kind, step)) or _BY_STEP.get((kind, step.partition(".")[0]))
     return () if what is None else what.fallbacks

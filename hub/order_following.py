@@ -6,23 +6,20 @@ Late money and spare labels go back, a carrier comes for a packed parcel, and a 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hub.approvals import SLACK, approval_of
 from hub.beginning import intend_once
-from hub.composing import compose
-from hub.deciding import NotDecided, decide
 from hub.facets import HoldFacet, ParcelFacet, StockFacet
-from hub.facts import AttentionNeeded, ButtonPressed, Fact, InTransit, LabelBought, MessageMoved, Packed, PaymentSettled, PickedUp
+from hub.facts import AttentionNeeded, Fact, InTransit, LabelBought, MessageMoved, Packed, PaymentSettled, PickedUp
 from hub.falling_back import fall_back
 from hub.fulfilling import forget_pickup, intend_pickup
 from hub.message_facts import Delivery
-from hub.notification_types import APPROVAL_ASKED, APPROVE, LATE_MONEY
+from hub.notification_types import LATE_MONEY
 from hub.orders import Order
 from hub.payments import RefundRequest
 from hub.subject_rows import as_it_is, database_now, record
 from hub.tables import EffectRow, OrderRow
+from hub.team_threads import compose_reply
 from hub.undoing import plan_undo
 from hub.voiding import intend_voids
 
@@ -41,8 +38,6 @@ async def follow_order(session: AsyncSession, order: OrderRow, effect: EffectRow
             await intend_pickup(session, order)
         case PickedUp() | InTransit():
             await _follow_handing_over(session, order)
-        case ButtonPressed(action="approve" | "reject") if effect is not None:
-            await _take_answer(session, order, effect, fact)
         case MessageMoved(delivery=Delivery.FAILED) if effect is not None:
             await fall_back(session, order, effect.step)
         case _:
@@ -55,17 +50,6 @@ async def _follow_handing_over(session: AsyncSession, order: OrderRow) -> None:
     if order.hold != HoldFacet.NONE and order.attention is None:
         reason = "the carrier has the parcel of an order that was cancelled; let it come back, and see whether the money has gone back"
         await record(session, order, AttentionNeeded(epoch=order.epoch, reason=reason), source="webhook")
-
-
-async def _take_answer(session: AsyncSession, order: OrderRow, effect: EffectRow, pressed: ButtonPressed) -> None:
-    """Decide what the message asks, as the person who pressed; an answer that does not count stays in the story, and changes nothing."""
-    step, _, refund_id = effect.step.partition(".")
-    approval = await approval_of(session, order.id, refund_id)
-    if step != APPROVAL_ASKED.step or approval is None:
-        return
-    with suppress(NotDecided):
-        now = await database_now(session)
-        await decide(session, order, approval, now, approve=pressed.action == APPROVE, by=f"{SLACK}{pressed.user_id}")
 
 
 def _is_closed(order: OrderRow) -> bool:
@@ -81,7 +65,7 @@ async def _give_late_money_back(session: AsyncSession, row: OrderRow, fact: Paym
         await plan_undo(session, row, order, "it was paid after it had been closed", source="webhook")
     elif fact.attempt != row.attempt or row.hold == HoldFacet.UNDONE:  # an order that is being undone gives it back by itself
         await intend_once(session, order.effect(f"late-refund.{fact.attempt}", request, attempt=fact.attempt))
-        told = compose(LATE_MONEY, order, attempt=fact.attempt)
+        told = await compose_reply(session, LATE_MONEY, order, attempt=fact.attempt)
         await intend_once(session, order.effect(f"{LATE_MONEY.step}.{fact.attempt}", told))
     row.resume_at = await database_now(session)
 

@@ -20,21 +20,22 @@ from hub.facts import (
     VoidRefused,
 )
 from hub.messages import Mail, MessageUpdate, TeamMessage, TextRequest
-from hub.notification_steps import message_update, notification_step
+from hub.notification_steps import calls_for_a_person, message_update, notification_step
 from hub.notification_types import (
     APPROVAL_ASKED,
     APPROVAL_DECLINED,
-    ATTENTION,
     CONFIRMATION_TEXT,
     CONFIRMATION_UNTOLD,
     DELIVERED,
     LATE_MONEY,
     MONEY_BACK,
+    ORDER,
     ORDER_CONFIRMATION,
+    PAYMENT_FAILED,
     REFUND,
     SHIPPED,
-    TEAM_ALERT,
     TEAM_CONFIRMATION,
+    TEAM_SHIPPED,
 )
 from hub.parcel_facts import purchase_refused
 from hub.parcels import Label, Pickup, PickupRequest, Quote, Void, VoidRequest, VoidStatus
@@ -205,12 +206,15 @@ ORDER_STEPS: dict[str, Step] = {
         notification_step(MONEY_BACK, "mail the customer", _always, owed_request=Mail),
         notification_step(CONFIRMATION_TEXT, "text the customer", _always, owed_request=TextRequest),  # and all others instead of a mail
         notification_step(CONFIRMATION_UNTOLD, "tell the team", _always, owed_request=TeamMessage),  # and all others that reached nobody
+        notification_step(ORDER, "tell the team", _is_labelled),
+        message_update(ORDER, _always, name="show"),
         notification_step(TEAM_CONFIRMATION, "tell the team", _is_labelled),
-        notification_step(TEAM_ALERT, "tell the team", _has_failed),
+        notification_step(TEAM_SHIPPED, "tell the team", _is_in_transit),
+        notification_step(PAYMENT_FAILED, "tell the team", _has_failed),  # and of what is undone
         notification_step(LATE_MONEY, "tell the team", _always, owed_request=TeamMessage),
         notification_step(APPROVAL_ASKED, "tell the team", _always, owed_request=TeamMessage),
         message_update(APPROVAL_ASKED, _always, owed_request=MessageUpdate),
         notification_step(APPROVAL_DECLINED, "tell the team", _always, owed_request=TeamMessage),
-        notification_step(ATTENTION, "tell the team", _always),
+        *calls_for_a_person(_always),
     )
 }

@@ -20,7 +20,7 @@ from hub.facets import Facets, PaymentFacet, Status, status_of
 from hub.incoming import ID_WORDS, LARGEST_AMOUNT, SUBJECT_ID, Currency, Incoming, PaymentMethod, Text, printable
 from hub.messages import E164
 from hub.money import Money
-from hub.notification_types import Recipient
+from hub.notification_model import Recipient
 from hub.payments import NextAction
 from hub.subjects import Subject
 

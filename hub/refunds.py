@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 from sqlmodel import col, select
 
-from hub.approvals import needs_approval, open_approval, waiting_amount
+from hub.approvals import mention, needs_approval, open_approval, waiting_amount
 from hub.beginning import intend_once
 from hub.composing import compose
 from hub.database import transaction
@@ -21,12 +21,13 @@ from hub.payments import RefundRequest
 from hub.stock import put_on_the_shelf
 from hub.subject_rows import as_it_is, database_now, locked, record, take_up_again
 from hub.tables import FactRow, OrderRow
+from hub.team_threads import compose_reply
 from hub.undoing import REFUND, plan_undo, promised
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
-    from hub.notification_types import NotificationType
+    from hub.notification_model import NotificationType
     from hub.orders import Order
 
 RefundId = Annotated[str, StringConstraints(pattern=SUBJECT_ID), Field(description=ID_WORDS, examples=["r-1"])]
@@ -80,32 +81,43 @@ async def ask_refund(order_id: str, refund_id: str, terms: RefundTerms, *, by: s
     """
     async with transaction() as session:
         row, _ = await locked(session, order_id)
-        if (known := await asked_before(session, order_id, refund_id)) is not None:
-            if (known.asked, known.reason, known.restock) != (terms.amount, terms.reason, terms.restock):
-                raise RefundDiffers(order_id, refund_id)
-            return known
-        if (why := _why_not(row, restock=terms.restock)) is not None:
-            raise NotRefundable(order_id, why)
-        left = row.amount - await promised(session, row) - await waiting_amount(session, row)
-        amount = terms.amount or left
-        if not 1 <= amount <= left:
-            paid, rest = Money(amount=row.amount, currency=row.currency), Money(amount=left, currency=row.currency)
-            raise NotRefundable(order_id, f"of the {paid} that were paid, {rest} are left; the rest has gone back, or is promised")
-        asked = RefundAsked(
-            refund_id=refund_id,
-            amount=amount,
-            currency=row.currency,
-            asked=terms.amount,
-            reason=terms.reason,
-            restock=terms.restock,
-            by=by,
-        )
-        await record(session, row, asked, source="person")
-        if needs_approval(amount):
-            await _ask_for_approval(session, row, asked)
-        else:
-            await grant(session, row, asked)
-        return asked
+        return await ask(session, row, refund_id, terms, by=by)
+
+
+async def ask(
+    session: AsyncSession, row: OrderRow, refund_id: str, terms: RefundTerms, *, by: str, whatever_amount: bool = False
+) -> RefundAsked:
+    """
+    Keep the wish for a refund of the locked order; ``whatever_amount``: somebody has to approve, however little it is.
+
+    Raises like ``ask_refund``, before anything is written.
+    """
+    if (known := await asked_before(session, row.id, refund_id)) is not None:
+        if (known.asked, known.reason, known.restock) != (terms.amount, terms.reason, terms.restock):
+            raise RefundDiffers(row.id, refund_id)
+        return known
+    if (why := _why_not(row, restock=terms.restock)) is not None:
+        raise NotRefundable(row.id, why)
+    left = row.amount - await promised(session, row) - await waiting_amount(session, row)
+    amount = terms.amount or left
+    if not 1 <= amount <= left:
+        paid, rest = Money(amount=row.amount, currency=row.currency), Money(amount=left, currency=row.currency)
+        raise NotRefundable(row.id, f"of the {paid} that were paid, {rest} are left; the rest has gone back, or is promised")
+    asked = RefundAsked(
+        refund_id=refund_id,
+        amount=amount,
+        currency=row.currency,
+        asked=terms.amount,
+        reason=terms.reason,
+        restock=terms.restock,
+        by=by,
+    )
+    await record(session, row, asked, source="person")
+    if whatever_amount or needs_approval(amount):
+        await _ask_for_approval(session, row, asked)
+    else:
+        await grant(session, row, asked)
+    return asked
 
 
 async def grant(session: AsyncSession, row: OrderRow, asked: RefundAsked) -> None:
@@ -139,7 +151,8 @@ async def _ask_for_approval(session: AsyncSession, row: OrderRow, asked: RefundA
 
 async def _tell_team(session: AsyncSession, row: OrderRow, what: NotificationType, asked: RefundAsked, **words: str) -> None:
     order: Order = await as_it_is(session, row)
-    message = compose(what, order, refund=asked, amount=Money(amount=asked.amount, currency=asked.currency), **words)
+    money = Money(amount=asked.amount, currency=asked.currency)
+    message = await compose_reply(session, what, order, refund=asked, amount=money, who=mention(asked.by), **words)
     await intend_once(session, order.effect(f"{what.step}.{asked.refund_id}", message))
     row.epoch, row.resume_at = row.epoch + 1, await database_now(session)
 

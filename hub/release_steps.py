@@ -5,8 +5,8 @@ from __future__ import annotations
 from hub.deploying import Deployment, Mark, MarkRequest
 from hub.errors import Refused
 from hub.facts import DeploymentMade, DeploymentMarked, DeploymentRefused, Fact
-from hub.notification_steps import message_update, notification_step
-from hub.notification_types import ATTENTION, RELEASE, RELEASE_SILENT
+from hub.notification_steps import calls_for_a_person, message_update, notification_step
+from hub.notification_types import RELEASE, RELEASE_SILENT
 from hub.policies import EXTERNAL
 from hub.release_facets import ReleaseFacets, ReleaseStage
 from hub.steps import DAY, EffectState, Outcome, Step
@@ -63,6 +63,6 @@ RELEASE_STEPS: dict[str, Step] = {
         notification_step(RELEASE, "tell the team", _always),
         message_update(RELEASE, _always),
         notification_step(RELEASE_SILENT, "tell the team", _timed_out),
-        notification_step(ATTENTION, "tell the team", _always),
+        *calls_for_a_person(_always),
     )
 }

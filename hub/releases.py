@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from hub.deploying import LONGEST_DESCRIPTION, REPOSITORY, DeploymentRequest, MarkRequest
 from hub.incoming import ID_WORDS, SUBJECT_ID, Incoming, printable
-from hub.notification_types import Recipient
+from hub.notification_model import Recipient
 from hub.release_facets import UNDER_WAY, ReleaseFacets, ReleaseStatus
 from hub.subjects import Subject
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hub.parcels import Address, ParcelSize
+from hub.team_events import TeamEvent
 
 STACK_FILE = "stack.json"
+ChannelId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{2,}$")]
+"""A Slack channel's id, not its name: only ids can be looked up again."""
 
 
 class PolicyChanges(BaseModel):
@@ -97,7 +100,7 @@ class Settings(BaseSettings):
     refund_asks_above: int = Field(default=10_000, ge=0, description="Refunds of more minor units than this need a person's approval.")
     approval_expires_seconds: float = Field(default=259_200, gt=0, description="How long an approval waits for its answer; scaled.")
     approvers: tuple[str, ...] = Field(
-        default=(), description='Who may decide approvals by name, as JSON: Slack users, e.g. ["slack:U012AB3CD"].'
+        default=(), description='Who may decide approvals by name, and press buttons, as JSON: Slack users, e.g. ["slack:U012AB3CD"].'
     )
     form_approves_up_to: int | None = Field(
         default=None,
@@ -118,6 +121,15 @@ class Settings(BaseSettings):
         default=172_800, gt=0, description="How long a packed parcel may wait for its carrier before a person is asked to look; scaled."
     )
     team_channel: str = Field(default="C0HUBTEAM", description="Id of the Slack channel that hears about orders and releases.")
+    team_channels: dict[TeamEvent, ChannelId] = Field(
+        default={}, description='Channels of some kinds of events, as JSON, e.g. {"attention": "C012AB3CD"}; the others: HUB_TEAM_CHANNEL.'
+    )
+    attention_mail: EmailStr | None = Field(
+        default=None, description="Who is mailed what needs attention when Slack does not take the message."
+    )
+    attention_mail_seconds: float = Field(
+        default=300, gt=0, description="How long Slack may fail to take such a message before the mail is sent; scaled."
+    )
     mail_from: str = Field(default="orders@example.com", description="Sender of the mails to customers.")
 
     warehouse: Address = Field(
@@ -129,6 +141,10 @@ class Settings(BaseSettings):
     parcel: ParcelSize = Field(
         default=ParcelSize(length_cm=30, width_cm=20, height_cm=15, weight_g=1500), description="Size and weight of a parcel, as JSON."
     )
+
+    def channel_for(self, event: TeamEvent) -> str:
+        """Return the id of the channel that hears of this kind of event."""
+        return self.team_channels.get(event, self.team_channel)
 
     @property
     def webhooks_base_url(self) -> str:

@@ -6,8 +6,8 @@ from hub.errors import Refused
 from hub.facets import HoldFacet
 from hub.facts import Fact, ProfileCreated, ProfileRefused, ProfileRemoved
 from hub.messages import Mail, TeamMessage, TextRequest
-from hub.notification_steps import notification_step
-from hub.notification_types import ATTENTION, BULLETIN, PAYMENT_CONFIRMATION, VERIFICATION, WELCOME, WELCOME_TEXT, WELCOME_UNTOLD
+from hub.notification_steps import calls_for_a_person, notification_step
+from hub.notification_types import BULLETIN, PAYMENT_CONFIRMATION, VERIFICATION, WELCOME, WELCOME_TEXT, WELCOME_UNTOLD
 from hub.payment_meanings import expiry_means, payment_means, payment_refused, refund_step
 from hub.payments import CancelRequest, Payment, RefundRequest
 from hub.policies import EXTERNAL, PAYMENT
@@ -62,6 +62,6 @@ SIGNUP_STEPS: dict[str, Step] = {
         notification_step(WELCOME_TEXT, "text the new user", _always, owed_request=TextRequest),  # and every other text instead of a mail
         notification_step(WELCOME_UNTOLD, "tell the team", _always, owed_request=TeamMessage),  # and every other that reached nobody
         notification_step(BULLETIN, "mail the reader", _always, owed_request=Mail),
-        notification_step(ATTENTION, "tell the team", _always),
+        *calls_for_a_person(_always),
     )
 }

@@ -24,7 +24,8 @@ from hub.incoming import ID_WORDS, LARGEST_AMOUNT, PAYMENT_METHOD, SUBJECT_ID, C
 from hub.message_facts import Delivery
 from hub.messages import E164
 from hub.money import Money, exponent, minor_units
-from hub.notification_types import GREETINGS, NotificationType, Recipient
+from hub.notification_model import NotificationType, Recipient
+from hub.notification_types import GREETINGS
 from hub.payments import NextAction
 from hub.signup_facets import Critical, SignupFacets, SignupStatus, report
 from hub.subjects import Subject

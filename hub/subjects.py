@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from hub.effects import Effect
-from hub.notification_types import Recipient
+from hub.notification_model import Recipient
 from hub.values import Frozen
 
 

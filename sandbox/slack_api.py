@@ -22,6 +22,7 @@ from sandbox.effects import subject_of
 _LONGEST_TEXT = 40_000
 _MOST_MESSAGES = 999
 _TEAM, _BOT, _USER, _APP = "T0REHEARSAL", "B0REHEARSAL", "U0REHEARSAL", "A0REHEARSAL"
+BROADCAST = "thread_broadcast"
 _STAMP = re.compile(r"^\d{1,12}(\.\d{1,6})?$")
 
 
@@ -42,11 +43,24 @@ def _post(call: Call) -> Answer:
         "team": _TEAM,
         "ts": stamp,
         **said,
-        **({"thread_ts": call.values["thread_ts"]} if call.values.get("thread_ts") else {}),
+        **_place_in_thread(call, channel, stamp),
     }
     call.store.put("slack", "message", f"{channel}:{stamp}", message, parent=channel)
-    call.world.effects.record("slack.message", stamp, {**_payload(message), "channel": channel})
+    below = {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
+    call.world.effects.record("slack.message", stamp, {**_payload(message), "channel": channel, **below})
     return _fine(channel=channel, ts=stamp, message=message)
+
+
+def _place_in_thread(call: Call, channel: str, stamp: str) -> dict[str, Any]:
+    """Return what makes the message a reply, and count it at the message that it replies to; nothing when it is none."""
+    thread = str(call.values.get("thread_ts") or "")
+    if not thread:
+        return {}
+    root = call.store.get("slack", "message", f"{channel}:{thread}")
+    if root is not None:
+        root |= {"thread_ts": thread, "reply_count": root.get("reply_count", 0) + 1, "latest_reply": stamp}
+        call.store.put("slack", "message", f"{channel}:{thread}", root, parent=channel)
+    return {"thread_ts": thread, **({"subtype": BROADCAST} if _yes(call, "reply_broadcast") else {})}
 
 
 def _update(call: Call) -> Answer:
@@ -68,6 +82,8 @@ def _history(call: Call) -> Answer:
     found = []
     for message in call.store.newest_first("slack", "message", parent=channel):
         at = float(message["ts"])
+        if message.get("thread_ts", message["ts"]) != message["ts"] and message["subtype"] != BROADCAST:
+            continue  # a channel's history has no replies but those that the channel was to see
         young = oldest is None or at > oldest or (inclusive and at == oldest)
         old = latest is None or at < latest or (inclusive and at == latest)
         if young and old and (cursor is None or at < cursor):

@@ -14,6 +14,7 @@ from hub.kinds import KINDS
 from hub.overdue import call_for_overdue_parcels
 from hub.owed import expire_payments
 from hub.policies import INTERNAL
+from hub.unheard import mail_what_is_unheard
 from hub.values import Frozen
 from tasks.memory import worth_another_transaction
 
@@ -71,7 +72,9 @@ async def start_these(subjects: set[tuple[str, str]]) -> int:
 
 @task(name="give-up-the-hopeless", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
 async def call_for_attention() -> int:
-    """Hand what got nowhere to a person; returns how many."""
+    """Hand what got nowhere to a person, and mail what needs one where Slack does not take the call; returns how many got nowhere."""
+    for kind, subject_id in await mail_what_is_unheard():
+        get_run_logger().warning("Slack has not taken the call for attention to %s %s; it is mailed", kind, subject_id)
     hopeless = await give_up_the_hopeless()
     for kind, subject_id in hopeless:
         get_run_logger().error("%s %s needs attention", kind, subject_id)

@@ -6,20 +6,18 @@ from prefect import task
 
 from blocks.accounts import load_account
 from blocks.github_account import GitHubAccount
-from blocks.slack_account import SlackAccount
 from hub.deploying import Deployment, Mark
 from hub.effects import Effect
 from hub.gate_views import is_left_alone
 from hub.ledger import once
-from hub.messages import PostedMessage
 from hub.notification_types import RELEASE, RELEASE_SILENT
-from hub.policies import EXTERNAL, NOTIFICATION
+from hub.policies import EXTERNAL
 from hub.release_decisions import hear
 from hub.releases import Release
 from tasks.accounts import account_for
 from tasks.bulk import straight
 from tasks.memory import EFFECT_AND_EPOCH, worth_asking_again
-from tasks.notifying import Sent, notifies, notify
+from tasks.notifying import Sent, changes, notifies, notify, send
 
 
 @straight
@@ -79,21 +77,11 @@ async def post_release(release: Release) -> Sent:
     return await notify(release, RELEASE)
 
 
-@straight
-@task(
-    name="update",
-    task_run_name="update message of release {release.id}",
-    tags=["slack"],
-    cache_policy=EFFECT_AND_EPOCH,
-    persist_result=True,
-    retry_condition_fn=worth_asking_again,
-    **NOTIFICATION.task_options(),
-)
-async def update_release(release: Release, owed: Effect) -> PostedMessage:
+@changes("update", "update message of release {release.id}")
+async def update_release(release: Release, owed: Effect) -> Sent:
     """Let the team's message show how far the release is; once per change of its status."""
     del release  # what makes the cache key
-    slack = await account_for(owed, SlackAccount)
-    return await once(owed, terms=slack.terms, call=slack.update_message)
+    return await send(owed)
 
 
 @notifies(RELEASE_SILENT, "tell of silence about release {release.id}")

@@ -15,7 +15,7 @@ from hub.values import Frozen
 
 _KEY = re.compile(
     r"(?:(?P<hub>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<start>[0-9a-f]{12}))"
-    r":(?P<kind>[a-z][a-z-]*):(?P<id>[!-9;-~]{1,100}):(?P<step>[a-z][a-z0-9._-]*):(?P<attempt>[1-9][0-9]{0,8})"
+    r":(?P<kind>[a-z][a-z-]*):(?P<id>[!-9;-~]{1,100}):(?P<step>[a-z][A-Za-z0-9._-]*):(?P<attempt>[1-9][0-9]{0,8})"
 )
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

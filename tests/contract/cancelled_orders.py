@@ -168,10 +168,13 @@ async def happened(order_id: str, fact: DisputeOpened | AttentionNeeded) -> None
 
 
 TOLD = Counter({"slack.message": 1})
+SHOWN = Counter({"slack.message_updated": 1})
+"""The message in which the team sees the order, where there is one, says how it stands."""
 CALLED_OFF = Counter({"stripe.payment_canceled": 1})
 GIVEN_BACK = TOLD + Counter({"stripe.refund": 1, "sendgrid.mail": 1})
 VOIDED = Counter({"shippo.refund": 1})
 KEPT_BACK = Counter({"warehouse.pick_ticket_cancelled": 1})
+ALL_BACK = GIVEN_BACK + VOIDED + KEPT_BACK + SHOWN
 NOTHING: Counter[str] = Counter()
 
 
@@ -196,13 +199,13 @@ CASES = (
     Case(Status.RECEIVED, reserved, Status.CANCELLED, TOLD),
     Case(Status.AWAITING_PAYMENT, awaiting_payment, Status.CANCELLED, CALLED_OFF + TOLD),
     Case(Status.AWAITING_PAYMENT, processing, Status.CANCELLED, CALLED_OFF + TOLD),
-    Case(Status.PAYMENT_FAILED, payment_failed, Status.CANCELLED, CALLED_OFF),  # the team was told already
+    Case(Status.PAYMENT_FAILED, payment_failed, Status.CANCELLED, CALLED_OFF + SHOWN),  # the team was told already
     Case(Status.OUT_OF_STOCK, out_of_stock, Status.CANCELLED, TOLD),
     Case(Status.PAID, paid, Status.REFUNDED, GIVEN_BACK),
-    Case(Status.CONFIRMED, confirmed, Status.REFUNDED, GIVEN_BACK + VOIDED + KEPT_BACK),
-    Case(Status.PACKED, packed, Status.REFUNDED, GIVEN_BACK + VOIDED + KEPT_BACK),
-    Case(Status.NEEDS_ATTENTION, needs_attention, Status.REFUNDED, GIVEN_BACK + VOIDED + KEPT_BACK + TOLD, looked_at=True),
-    Case(Status.REFUNDING, refunding, Status.REFUNDED, GIVEN_BACK + VOIDED + KEPT_BACK),
+    Case(Status.CONFIRMED, confirmed, Status.REFUNDED, ALL_BACK),
+    Case(Status.PACKED, packed, Status.REFUNDED, ALL_BACK),
+    Case(Status.NEEDS_ATTENTION, needs_attention, Status.REFUNDED, ALL_BACK + TOLD + SHOWN, looked_at=True),
+    Case(Status.REFUNDING, refunding, Status.REFUNDED, ALL_BACK),
     Case(Status.CANCELLED, cancelled, Status.CANCELLED, NOTHING),
     Case(Status.REFUNDED, undone, Status.REFUNDED, NOTHING),
 )
@@ -229,7 +232,7 @@ class Step:
 
 _CHARGED = Counter({"stripe.charge": 1}) + GIVEN_BACK
 _LABELLED = _CHARGED + Counter({"shippo.label": 1}) + VOIDED
-_ANNOUNCED = _LABELLED + Counter({"sendgrid.mail": 1, "slack.message": 1})
+_ANNOUNCED = _LABELLED + Counter({"sendgrid.mail": 1, "slack.message": 1}) + SHOWN
 _TICKETED = _ANNOUNCED + Counter({"warehouse.pick_ticket": 1}) + KEPT_BACK
 STEPS = (
     Step("payment", "stripe", "create payment", _CHARGED),

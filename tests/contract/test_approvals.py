@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -207,9 +208,16 @@ async def test_there_is_a_form_as_long_as_there_is_a_question(shop: Shop) -> Non
     assert await forms_to_close() == []
 
 
+async def question(shop: Shop, order_id: str) -> dict[str, Any]:
+    """The message that asks for approval."""
+    posted = await shop.sandbox.objects("slack", "message")
+    (message,) = [one for one in posted if order_id in one["text"] and "asks to give" in one["text"]]
+    return message
+
+
 async def pressed(shop: Shop, order_id: str, action: str, user: str) -> None:
     """Somebody presses a button below the message that asks, as Slack tells it."""
-    (message,) = [one for one in await shop.sandbox.objects("slack", "message") if order_id in one["text"] and one.get("blocks")]
+    message = await question(shop, order_id)
     click = await shop.sandbox.world("slack/actions", channel=settings().team_channel, ts=message["ts"], action_id=action, user=user)
     await handled(told("slack", "block_actions", click))
 
@@ -222,9 +230,7 @@ async def test_a_button_in_slack_decides_as_the_person_who_pressed_it_and_the_me
 
     assert await given_back(shop, order_id) == [4_000]
     assert (await view_refund(order_id, "r-1")).decided_by == ADA
-    (message,) = [
-        one for one in await shop.sandbox.objects("slack", "message") if "asks to give" in one["text"] and order_id in one["text"]
-    ]
+    message = await question(shop, order_id)
     assert message["text"].endswith("*approved* by <@U0ADA>")
     assert message["blocks"] == []
 
@@ -242,7 +248,7 @@ async def test_a_button_that_somebody_presses_who_may_not_changes_nothing_and_is
 
 async def test_two_who_press_different_buttons_have_one_answer(shop: Shop) -> None:
     order_id, _ = await asked()
-    (message,) = [one for one in await shop.sandbox.objects("slack", "message") if order_id in one["text"] and one.get("blocks")]
+    message = await question(shop, order_id)
     place = {"channel": settings().team_channel, "ts": message["ts"]}
     no = await shop.sandbox.world("slack/actions", **place, action_id="reject", user="U0BOB")
     yes = await shop.sandbox.world("slack/actions", **place, action_id="approve", user="U0ADA")

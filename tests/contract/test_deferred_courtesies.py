@@ -18,7 +18,8 @@ from hub.enrolling import enrol
 from hub.facets import Status
 from hub.facts import PaymentSettled, ProfileCreated
 from hub.intake import raise_attempt
-from hub.notification_types import TYPES, Channel
+from hub.notification_model import Channel
+from hub.notification_types import TYPES
 from hub.refunds import RefundTerms, ask_refund
 from hub.signups import SignupRequest
 from hub.subject_rows import locked, record
@@ -146,12 +147,12 @@ async def silent_release() -> str:
 
 HAPPENINGS: dict[str, tuple[str, Happening]] = {
     "order_confirmation": ("order", placed),
-    "team_confirmation": ("order", placed),
+    "order": ("order", placed),
     "shipped": ("order", in_transit),
     "delivered": ("order", delivered),
     "refund": ("order", refunded),
     "money_back": ("order", refunded_in_part),
-    "team_alert": ("order", declined),
+    "payment_failed": ("order", declined),
     "late_money": ("order", paid_late),
     "attention": ("order", undeliverable),
     "order_confirmation_text": ("order", bounced_with_a_phone),

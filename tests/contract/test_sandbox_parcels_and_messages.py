@@ -195,6 +195,15 @@ async def test_slack_messages_are_found_again_by_their_metadata(sandbox: Sandbox
     assert (effect["id"], effect["reference"]["channel"]) == (posted["ts"], "C0TEAM")
 
 
+async def test_a_channels_history_has_only_those_replies_that_the_channel_was_to_see(slack: AsyncWebClient) -> None:
+    first = await slack.chat_postMessage(channel="C0THREADS", text="first")
+    await slack.chat_postMessage(channel="C0THREADS", text="in the thread", thread_ts=first["ts"])
+    await slack.chat_postMessage(channel="C0THREADS", text="for all", thread_ts=first["ts"], reply_broadcast=True)
+
+    history = await slack.conversations_history(channel="C0THREADS")
+    assert [message["text"] for message in history["messages"]] == ["for all", "first"]
+
+
 async def test_a_slack_message_can_be_changed_and_long_histories_come_in_pages(sandbox: Sandbox, slack: AsyncWebClient) -> None:
     stamps = [str((await slack.chat_postMessage(channel="C0PAGES", text=str(n)))["ts"]) for n in range(5)]
     await slack.chat_update(channel="C0PAGES", ts=stamps[0], text="changed")

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from blocks.slack_account import SlackAccount
 from hub.errors import Misconfigured, OutcomeUnknown, ProviderError, RateLimited, Refused
-from hub.messages import MessageUpdate, TeamMessage
+from hub.messages import Button, MessageUpdate, TeamMessage
 from tests.contract.account_kit import (
     TROUBLES,
     Trouble,
@@ -64,6 +64,31 @@ async def test_a_message_is_updated_in_place_however_often(sandbox: Sandbox, sla
     [message] = await sandbox.objects("slack", "message")
     assert message["text"] == "Order o-1 is shipped."
     assert [effect["subject"] for effect in await sandbox.effects("slack", "message_updated")] == ["o-1", "o-1"]
+
+
+async def test_a_reply_is_seen_in_the_channel_and_found_by_our_reference(sandbox: Sandbox, slack: SlackAccount) -> None:
+    first = await slack.post_message(a_message(), key="k-1")
+    reply = await slack.post_message(a_message(thread=first.timestamp), key="k-2")
+
+    below, above = await sandbox.objects("slack", "message")
+    assert (below["thread_ts"], below["subtype"]) == (first.timestamp, "thread_broadcast")
+    assert (above["reply_count"], above["latest_reply"]) == (1, reply.timestamp)
+    assert await slack.find_message(a_message(thread=first.timestamp), key="k-2", since=long_ago()) == reply
+
+
+async def test_a_button_that_asks_whether_that_is_meant_names_the_effect_and_goes_with_the_next_change(
+    sandbox: Sandbox, slack: SlackAccount
+) -> None:
+    button = Button(action="refund", text="Refund", style="danger", sure="All of it?")
+    posted = await slack.post_message(a_message(buttons=(button,)), key="k-1")
+    [message] = await sandbox.objects("slack", "message")
+    [element] = message["blocks"][1]["elements"]
+    assert (element["value"], element["confirm"]["text"]["text"]) == ("k-1", "All of it?")
+
+    update = MessageUpdate(channel=posted.channel, timestamp=posted.timestamp, text="Given back.", metadata={})
+    await slack.update_message(update, key="k-2")
+    [message] = await sandbox.objects("slack", "message")
+    assert message["blocks"] == []
 
 
 @pytest.mark.parametrize("said", ["message_not_found", "cant_update_message", "edit_window_closed"])

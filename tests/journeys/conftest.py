@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.journeys.hub_under_test import APPROVER, SWEEP_SECONDS, Hub, running_hub
+from tests.journeys.hub_under_test import APPROVER, SECOND_APPROVER, SWEEP_SECONDS, Hub, running_hub
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def hub() -> AsyncIterator[Hub]:
     """A real Prefect server, worker, gateway, sandbox and database, as `hub up` starts them, only with less patience."""
-    async with running_hub(sweep_seconds=SWEEP_SECONDS, lease_seconds=5, time_scale=0.05, approvers=(APPROVER,)) as hub:
+    async with running_hub(sweep_seconds=SWEEP_SECONDS, lease_seconds=5, time_scale=0.05, approvers=(APPROVER, SECOND_APPROVER)) as hub:
         yield hub

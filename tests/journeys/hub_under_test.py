@@ -31,8 +31,8 @@ from tests.contract.sandbox_process import SandboxControl, sandbox_control
 CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
 SWEEP_SECONDS = 5.0
 """How often `sweep` runs in a hub under test: a sixth of the real interval."""
-APPROVER = "slack:U0ADA"
-"""Who may approve refunds in a hub under test."""
+APPROVER, SECOND_APPROVER = "slack:U0ADA", "slack:U0BOB"
+"""Who may approve refunds, and press buttons, in a hub under test."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 

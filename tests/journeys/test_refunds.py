@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 
 from hub.settings import Settings
-from tests.journeys.hub_under_test import APPROVER, CONFIRMED, Hub, until
+from tests.journeys.hub_under_test import APPROVER, CONFIRMED, SECOND_APPROVER, Hub, until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -56,14 +58,29 @@ async def test_a_dear_refund_is_approved_by_a_button_in_slack_and_the_form_is_no
     await hub.gateway.post("/orders/o-button/refunds", json={"refundId": "r-1", "amount": 50_000})
     run = await until_it_asks(hub, "refund r-1 of o-button")
 
-    (message,) = [one for one in await hub.sandbox.objects("slack", "message") if "o-button" in one["text"] and one.get("blocks")]
-    place = {"channel": Settings.model_fields["team_channel"].default, "ts": message["ts"]}
-    await hub.sandbox.world("slack/actions", **place, action_id="approve", user=APPROVER.removeprefix("slack:"))
+    await press(hub, "approve", APPROVER, below=r"order o-button: .+ asks to give")
 
     assert (await until_refund(hub, "o-button", "r-1", "refunded"))["decidedBy"] == APPROVER
     assert (await hub.until_over(run["id"]))["state"]["name"] == "Refunded"
     assert (await hub.seen("o-button"))["stripe.refund"] == 1
     assert (await hub.seen("o-button"))["slack.message_updated"] == 1
+
+
+async def test_a_refund_asked_for_by_a_button_is_approved_by_another_person_and_the_orders_message_shows_it(hub: Hub) -> None:
+    await hub.place("o-pressed")
+    await hub.until_status("o-pressed", "confirmed")
+
+    await press(hub, "refund", APPROVER, below="order o-pressed, .+confirmed")
+    await until(partial(asks_in_slack, hub, "o-pressed"), seconds=30, what=lambda: "the question")
+    await press(hub, "approve", APPROVER, below="order o-pressed: .+ asks to give")
+    await press(hub, "approve", SECOND_APPROVER, below="order o-pressed: .+ asks to give")
+    await hub.until_status("o-pressed", "refunded")
+
+    said = [one for one in await hub.sandbox.objects("slack", "message") if "o-pressed" in one["text"]]
+    (first,) = [one for one in said if one["ts"] == one.get("thread_ts")]
+    assert "*money back*" in first["text"]
+    assert {one["thread_ts"] for one in said} == {first["ts"]}
+    assert (await hub.seen("o-pressed"))["stripe.refund"] == 1
 
 
 async def test_an_order_is_cancelled_before_it_is_paid_and_after_it_was_confirmed(hub: Hub) -> None:
@@ -78,8 +95,19 @@ async def test_an_order_is_cancelled_before_it_is_paid_and_after_it_was_confirme
 
     assert "being undone: the customer cancelled it: a change of mind" in said
     assert await hub.seen("o-3ds-off") == Counter({"stripe.payment_canceled": 1, "slack.message": 1})
-    undone = Counter({"stripe.refund": 1, "shippo.refund": 1, "sendgrid.mail": 1, "slack.message": 1})
+    undone = Counter({"stripe.refund": 1, "shippo.refund": 1, "sendgrid.mail": 1, "slack.message": 1, "slack.message_updated": 1})
     assert await hub.seen("o-regretted") == CONFIRMED + undone
+
+
+async def asks_in_slack(hub: Hub, order_id: str) -> bool:
+    return any(f"order {order_id}: <@" in one["text"] for one in await hub.sandbox.objects("slack", "message"))
+
+
+async def press(hub: Hub, action: str, person: str, *, below: str) -> None:
+    """Somebody presses a button below the one message of which ``below`` matches a part."""
+    (message,) = [one for one in await hub.sandbox.objects("slack", "message") if re.search(below, one["text"])]
+    place = {"channel": Settings.model_fields["team_channel"].default, "ts": message["ts"]}
+    await hub.sandbox.world("slack/actions", **place, action_id=action, user=person.removeprefix("slack:"))
 
 
 async def until_refund(hub: Hub, order_id: str, refund_id: str, status: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ NOTHING = (None, "null")
 """How a column says that there is nothing; a JSON column has two ways."""
 FACTS = "SELECT subject_id, kind, identity FROM facts WHERE subject_id = ANY($1) AND kind <> 'told by hand'"
 """All but what the person on call said after a kill: it leads to what would have happened without both."""
+EFFECTS = "SELECT * FROM effects WHERE subject_id = ANY($1) AND step NOT LIKE 'show.%'"
+"""All but the changes of the team's message: of news that comes together it shows the last."""
 IDS = re.compile(r"(?:storm|calm)-\d{4}|(?:pi|ch|re|du|py|req)_\w+|\b[0-9a-f]{32}\b|\b9\d{15,}\b")
 
 
@@ -47,13 +49,13 @@ async def accounts_of(hub: Hub, database: asyncpg.Connection, order_ids: list[st
     for row in await database.fetch(FACTS, order_ids):
         told_apart = "" if row["kind"] == "needs attention" else row["identity"]  # by its epoch, which counts news
         note(row["subject_id"], f"fact {row['kind']} {told_apart}")
-    for row in await database.fetch("SELECT * FROM effects WHERE subject_id = ANY($1)", order_ids):
+    for row in await database.fetch(EFFECTS, order_ids):
         step = row["step"] if not row["step"].startswith("attention.") else "attention"  # by the number of its fact
         note(row["subject_id"], f"effect {step} {row['attempt']}: {row['state']}, {row['code']}, delivery {row['delivery']}")
     for row in await database.fetch("SELECT provider, kind, state, subject_id FROM notices WHERE subject_id = ANY($1)", order_ids):
         note(row["subject_id"], f"notice {row['provider']} {row['kind']}: {row['state']}")
     for effect in await hub.sandbox.effects():
-        if effect["subject"] in found:
+        if effect["subject"] in found and effect["kind"] != "message_updated":
             note(effect["subject"], f"done by {effect['provider']}: {effect['kind']} {_money(effect)}")
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
+from pydantic import ValidationError
 
 import hub
 from deployments.command_line import app
@@ -14,6 +15,7 @@ from deployments.previews import WORDS, example_of, preview_of
 from hub.composing import compose
 from hub.effects import step_of
 from hub.messages import Mail
+from hub.notification_model import Channel, NotificationType, Recipient
 from hub.notification_steps import CARRIERS
 from hub.notification_types import (
     APPROVAL_ASKED,
@@ -30,21 +32,20 @@ from hub.notification_types import (
     VERIFICATION,
     WELCOME,
     WELCOME_TEXT,
-    Channel,
-    NotificationType,
-    Recipient,
 )
 from hub.order_steps import ORDER_STEPS
 from hub.release_steps import RELEASE_STEPS
+from hub.settings import Settings
 from hub.signup_facets import NOTIFICATIONS
 from hub.signup_steps import SIGNUP_STEPS
 from hub.steps import HOUR, Step
+from hub.team_events import TeamEvent
 
 TEMPLATES = Path(hub.__file__).parent / "templates"
 HOSTILE = '<script>alert("1")</script>'
 EVERY = pytest.mark.parametrize("what", TYPES.values(), ids=TYPES)
 EVERY_MAIL = pytest.mark.parametrize("what", MAILS, ids=lambda what: what.name)
-SHOWN_ANEW = {"update"}  # what was sent says something else from then on
+SHOWN_ANEW = {"update", "show", "answered"}  # what was sent says something else from then on
 NOTIFYING = {carrier.provider for carrier in CARRIERS.values()}
 
 
@@ -199,6 +200,25 @@ def test_the_command_lists_every_type_and_prints_a_preview(capsys: pytest.Captur
     assert not [name for name in TYPES if f" {name} " not in listed]
     assert text.startswith("Subject: Your order o-1001 is on its way")
     assert "<p>Hello Test Customer,</p>" in html
+
+
+def test_each_kind_of_event_has_the_channel_that_it_was_given_and_the_others_the_teams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TEAM_CHANNELS", '{"attention": "C0CALL"}')
+
+    read = Settings()
+
+    assert {event: read.channel_for(event) for event in TeamEvent} == {
+        event: "C0CALL" if event is TeamEvent.ATTENTION else "C0HUBTEAM" for event in TeamEvent
+    }
+    assert {what.event for what in TYPES.values() if what.channel is Channel.SLACK} == set(TeamEvent)
+
+
+@pytest.mark.parametrize(("channels", "said"), [('{"orders": "C0CALL"}', "'order', 'confirmation'"), ('{"order": "#sales"}', "pattern")])
+def test_a_kind_that_does_not_exist_and_a_channels_name_stop_the_hub(monkeypatch: pytest.MonkeyPatch, channels: str, said: str) -> None:
+    monkeypatch.setenv("HUB_TEAM_CHANNELS", channels)
+
+    with pytest.raises(ValidationError, match=said):
+        Settings()
 
 
 @pytest.mark.parametrize(

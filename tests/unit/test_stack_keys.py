@@ -12,6 +12,7 @@ from deployments.accounts import ACCOUNTS
 from deployments.stack_settings import KEY_VARIABLES, GivenSettings, StackSettings
 from hub.parcels import ParcelSize
 from hub.settings import Settings
+from hub.team_events import TeamEvent
 
 
 def test_every_account_has_a_rehearsal_key_and_a_variable_for_the_official_one(tmp_path: Path) -> None:
@@ -62,7 +63,12 @@ def test_the_hooks_of_repositories_are_given_as_one_line(monkeypatch: pytest.Mon
 
 
 def test_what_a_stack_was_given_reaches_its_processes_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = {"approvers": ("slack:U0ADA",), "parcel": ParcelSize(length_cm=1, width_cm=2, height_cm=3, weight_g=4), "time_scale": 0.5}
+    wanted = {
+        "approvers": ("slack:U0ADA",),
+        "parcel": ParcelSize(length_cm=1, width_cm=2, height_cm=3, weight_g=4),
+        "team_channels": {TeamEvent.ATTENTION: "C0CALL"},
+        "time_scale": 0.5,
+    }
     given = GivenSettings(**wanted, gateway_key="hub_secret")
 
     for name, value in given.as_environment().items():
