@@ -16,18 +16,23 @@ from flows.reconcile_providers import reconcile
 from gateway.openers.delivery import Delivery
 from gateway.openers.registry import OPENERS
 from hub.database import transaction
+from hub.enrolling import enrol
+from hub.facts import ProfileCreated
 from hub.notices import Notice
 from hub.reconciliation.periods import Begun, begin_reconciliation
 from hub.reconciliation.reports import Report
+from hub.signups import SignupRequest
+from hub.subject_rows import locked, record
 from hub.tables import EffectRow
 from tasks.bulk import in_bulk
 from tasks.reconciling import PROVIDERS, conclude
 from tests.contract.ledger_kit import Shop, changed, clean, open_shop, placed, sql, until
 from tests.contract.notice_kit import handled
-from tests.contract.process_kit import accounts_of, goes_on, rests
+from tests.contract.process_kit import accounts_of, goes_on, rests, subject_rests
 from tests.contract.release_kit import a_release
 from tests.contract.sandbox_process import Sandbox
 from tests.contract.webhook_receiver import Receiver
+from tests.unit.bad_signups import a_signup_with
 
 HAS_A_PHONE = {"customer": {"email": "bounce@example.com", "name": "Ada", "phone": "+14155550123"}}
 """Whose mail bounces, so that a text follows."""
@@ -66,6 +71,17 @@ class Market:
         release_id = await a_release(repository=f"example/{uuid4().hex[:8]}")
         await goes_on(release_id, "release")
         return release_id
+
+    async def signup(self) -> str:
+        """A sign-up whose profile was made, with a greeting and a text."""
+        signup_id = f"s-{uuid4().hex[:8]}"
+        about = {"email": f"{signup_id}@example.com", "phoneNumber": "+14155550123", "preferences": {"sms_notifications": True}}
+        await enrol(signup_id, SignupRequest.model_validate(a_signup_with({**about, "initialPayment": None})))
+        async with transaction() as session:
+            row, _ = await locked(session, signup_id, "signup")
+            await record(session, row, ProfileCreated(profile_id="usr_1"), source="run")
+        await subject_rests(signup_id, "signup")
+        return signup_id
 
     async def withhold(self) -> None:
         """From now on nobody is told anything."""
