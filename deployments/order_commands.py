@@ -16,10 +16,12 @@ from rich.table import Table
 
 from deployments.examples import EXAMPLE_ORDER
 from deployments.gateway_client import GatewayClient, gateway_client
-from deployments.options import AsJson, Flag, Happened, RequestFile
+from deployments.options import AsJson, Flag, Happened, Limit, RequestFile
 from deployments.problems import Problem
 from deployments.request_files import read_request
 from deployments.subject_commands import explain_subject, resolve_subject, show_subject
+from deployments.telling_stories import print_json
+from hub.facets import Status
 from hub.money import Money
 
 order = App(name="order", help="One order: place, show, explain, retry, cancel, refund, resolve.")
@@ -147,20 +149,27 @@ async def resolve(order_id: str, step: str, *, happened: Happened, reference: st
 
 
 @orders.command(name="list")
-async def list_them(*, status: str | None = None, limit: int = 50) -> None:
+async def list_them(*, status: Status | None = None, limit: Limit = 50, cursor: str | None = None, as_json: AsJson = False) -> None:
     """
     List orders, newest first.
 
     Args:
         status: Only those of this status, e.g. needs_attention.
         limit: How many.
+        cursor: Go on where the last list ended.
+        as_json: Print what GET /orders answers.
     """
     async with gateway_client() as gateway:
-        _, page = await gateway.ask("GET", "/orders", status=status, limit=limit)
+        _, page = await gateway.ask("GET", "/orders", status=status and status.value, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
     table = Table("order", "status", "amount", "message")
     for view in page["orders"]:
         table.add_row(view["orderId"], view["status"], str(Money(amount=view["amount"], currency=view["currency"])), view["message"])
-    Console().print(table)
+    Console().print(table if page["orders"] else f"no order is {status}" if status else "there are no orders")
+    if page["cursor"] is not None:
+        sys.stdout.write(f"there is more: --cursor {page['cursor']}\n")
 
 
 async def settled(gateway: GatewayClient, order_id: str, *, within_seconds: float = 120) -> dict[str, Any]:

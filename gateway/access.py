@@ -36,6 +36,9 @@ MAY_READ_SIGNUPS = Security(_opened, scopes=["signups:read"])
 MAY_WRITE_SIGNUPS = Security(_opened, scopes=["signups:write"])
 MayWriteSignups = Annotated[str, MAY_WRITE_SIGNUPS]
 MAY_READ_METRICS = Security(_opened, scopes=["metrics:read"])
+MAY_READ_APPROVALS = Security(_opened, scopes=["approvals:read"])
+MayDecide = Annotated[str, Security(_opened, scopes=["approvals:decide"])]
+"""The name of the key that answers."""
 MAY_READ_RELEASES = Security(_opened, scopes=["releases:read"])
 MAY_WRITE_RELEASES = Security(_opened, scopes=["releases:write"])
 MayWriteReleases = Annotated[str, MAY_WRITE_RELEASES]

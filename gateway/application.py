@@ -12,13 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import health, metrics, orders, releases, signups
+from gateway import approvals, health, metrics, orders, releases, signups
 from gateway.faults import database_down, invalid
 from gateway.limits import BodyLimit
 from gateway.pages.application import create_pages
 from gateway.webhooks import PATH, Door
+from hub.approval_views import NoSuchApproval
 from hub.cancelling import NotCancellable
 from hub.database import engine
+from hub.deciding import NotDecided
 from hub.enrolling import AliasInLiveMode, SignupDiffers
 from hub.intake import NoNewAttempt, NothingToResume, OrderDiffers, PaymentMethodMissing
 from hub.order_rows import NoSuchOrder
@@ -85,6 +87,7 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         app.include_router(signups.router)
         app.include_router(metrics.router)
         app.include_router(releases.router)
+        app.include_router(approvals.router)
         app.mount("/ui", create_pages())
         app.add_api_route("/", _to_the_pages, include_in_schema=False)
     app.include_router(health.router)
@@ -98,6 +101,8 @@ def _api(door: Door | None, *, with_orders: bool) -> FastAPI:
         (NothingToResume, status.HTTP_409_CONFLICT),
         (NotCancellable, status.HTTP_409_CONFLICT),
         (NoSuchRefund, status.HTTP_404_NOT_FOUND),
+        (NoSuchApproval, status.HTTP_404_NOT_FOUND),
+        (NotDecided, status.HTTP_409_CONFLICT),
         (RefundDiffers, status.HTTP_409_CONFLICT),
         (NotRefundable, status.HTTP_409_CONFLICT),
         (NoSuchSignup, status.HTTP_404_NOT_FOUND),

@@ -16,7 +16,7 @@ from hub.values import Frozen
 
 SCOPES = (
     *("orders:read", "orders:write", "signups:read", "signups:write", "releases:read", "releases:write"),
-    *("metrics:read", "customers:read", "operations:read", "operations:write"),
+    *("approvals:read", "approvals:decide", "metrics:read", "customers:read", "operations:read", "operations:write"),
 )
 """What a key can open. ``customers``: names and addresses, on the pages for people. ``operations``: providers' gates, and notices."""
 PREFIX = "hub_"
@@ -38,6 +38,13 @@ class UnknownScope(Exception):
         return f"scopes are {', '.join(SCOPES)}"
 
 
+class ReservedKeyName(Exception):
+    """A key of this name could pass for a person of Slack, or for the Prefect UI, where it asks for a refund or approves one."""
+
+    def __str__(self) -> str:
+        return "a key's name holds no colon and no parentheses"
+
+
 class KeyNameTaken(Exception):
     """There is a key of this name already."""
 
@@ -51,8 +58,11 @@ async def add_key(name: str, scopes: tuple[str, ...] = SCOPES) -> str:
 
     Raises:
         KeyNameTaken: There is a key of this name, possibly revoked.
+        ReservedKeyName: The name could pass for somebody else's.
         UnknownScope: A scope that does not exist.
     """
+    if set(name) & set(":()"):
+        raise ReservedKeyName(name)
     if set(scopes) - set(SCOPES):
         raise UnknownScope(scopes)
     secret = PREFIX + secrets.token_urlsafe(32)

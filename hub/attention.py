@@ -86,7 +86,7 @@ async def _approvals(session: AsyncSession, limit: int) -> list[Attention]:
             what=f"{one.what} {one.item} of {one.subject_kind} {one.subject_id}",
             since=one.created_at,
             reason=f"{one.requested_by} asks for {_amount_of(one)}; expires {one.expires_at:%Y-%m-%d %H:%M} UTC",
-            then="approve or reject it in Slack, or in the Prefect UI: the suspended run of refund-order",
+            then=f"hub approvals decide {one.id} --approve (or --reject); or in Slack, or in the Prefect UI, its run of refund-order",
         )
         for one in await session.exec(waiting)
     ]

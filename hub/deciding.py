@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from hub.approval_views import NoSuchApproval
 from hub.approvals import FORM, HUB, ApprovalRow, ApprovalState, approval_of, end, form_may_answer
 from hub.database import transaction
 from hub.money import Money
@@ -57,10 +58,13 @@ async def decide_approval(approval_id: int, *, approve: bool, by: str) -> Approv
     Answer the question and commit what follows; return how it stands. The same answer by the same person again changes nothing.
 
     Raises:
+        NoSuchApproval: Nobody has asked it.
         NotDecided: ``by`` may not, or it has been answered otherwise.
     """
     async with transaction() as session:
-        approval = await session.get_one(ApprovalRow, approval_id)
+        approval = await session.get(ApprovalRow, approval_id)
+        if approval is None:
+            raise NoSuchApproval(approval_id)
         row, now = await locked(session, approval.subject_id, approval.subject_kind)
         await session.refresh(approval)
         return await decide(session, row, approval, now, approve=approve, by=by)

@@ -71,6 +71,20 @@ async def running_gateway(
         await _stop(process)
 
 
+async def command(*arguments: str, fails: bool = False, **environment: str) -> str:
+    """What the `hub` command prints to a person, or what it complains about."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).parent / "hub",
+        *arguments,
+        env={**os.environ, **environment, "COLUMNS": "300"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert (process.returncode != 0) is fails, out + err
+    return (err if fails else out).decode()
+
+
 async def _until_it_answers(client: httpx.AsyncClient, process: asyncio.subprocess.Process, log_file: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.returncode is None and time.monotonic() < deadline:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import pytest_asyncio
 
 from hub.api_keys import add_key
 from hub.facets import Status
-from tests.contract.gateway_process import Gateway, running_gateway
+from tests.contract.gateway_process import Gateway, command, running_gateway
 from tests.contract.ledger_kit import Shop, placed
 from tests.contract.process_kit import accounts_of, goes_on, rests
 
@@ -61,17 +58,3 @@ async def test_a_refused_refund_calls_a_person_once_who_sees_why_and_resolves_it
     assert "told by hand" in await hub("order", "explain", order_id)
     assert await shop.sandbox.count("stripe", "refund") == 0
     assert await shop.sandbox.count("sendgrid", "mail", order_id) == 1
-
-
-async def command(*arguments: str, **environment: str) -> str:
-    """What the `hub` command prints to a person."""
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).parent / "hub",
-        *arguments,
-        env={**os.environ, **environment, "COLUMNS": "300"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
