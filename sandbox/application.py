@@ -36,7 +36,16 @@ from sandbox.twilio_api import Twilio
 from sandbox.warehouse_api import Warehouse
 from sandbox.world_deeds import WorldDeeds
 
-PROVIDERS: tuple[type[Provider], ...] = (Stripe, SendGrid, Shippo, Slack, Twilio, Profiles, GitHub, Warehouse)
+PROVIDERS: tuple[type[Provider], ...] = (
+    Stripe,
+    SendGrid,
+    Shippo,
+    Slack,
+    Twilio,
+    Profiles,
+    GitHub,
+    Warehouse,
+)
 DEFAULT_LATENCY_MS = {provider.name: provider.latency_ms for provider in PROVIDERS}
 SETTLE_SECONDS = 1.0
 TOKEN_VARIABLE = "HUB_SANDBOX_TOKEN"  # noqa: S105 - the name of a variable

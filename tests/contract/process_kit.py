@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from blocks.accounts import _memory_of
+from blocks.provider_account import ProviderAccount
 from flows import process_order, register_user, release_service
 from hub.claims import current, leased
 from hub.database import transaction
@@ -27,9 +28,9 @@ GO_ON: dict[str, Callable[[Any], Awaitable[None]]] = {
 
 
 @contextmanager
-def accounts_of(shop: Shop) -> Iterator[None]:
-    """The shop's accounts are those that were read from Prefect a moment ago."""
-    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio, shop.github, shop.warehouse)
+def accounts_of(shop: Shop, *more: ProviderAccount) -> Iterator[None]:
+    """The shop's accounts, and what others there are, are those that were read from Prefect a moment ago."""
+    accounts = (shop.stripe, shop.shippo, shop.slack, shop.sendgrid, shop.twilio, shop.github, shop.warehouse, *more)
     memories = [_memory_of(type(account)) for account in accounts]
     for memory, account in zip(memories, accounts, strict=True):
         memory.account, memory.loaded_at = account, math.inf

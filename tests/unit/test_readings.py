@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.readings import PROVIDERS, Address, News, Unreadable, all_readings, reading_of, reads
+from hub.readings import Address, News, Unreadable, all_readings, reading_of, reads
 from hub.readings.news import effect_in
 from tests.unit.expected_news import EXPECTED, HUB_ID
 
@@ -44,7 +44,6 @@ def read(name: str, event: dict[str, Any]) -> News | None:
 def test_every_event_that_is_read_has_a_sample_and_every_sample_is_expected_to_mean_something() -> None:
     assert {kind_of(name) for name in NAMES} == set(all_readings())
     assert set(NAMES) == set(EXPECTED)
-    assert {provider for provider, _ in all_readings()} == set(PROVIDERS)
 
 
 @pytest.mark.parametrize("name", NAMES)
