@@ -6,6 +6,7 @@ from deployments.problems import Problem
 from hub.audit import verify_chains
 from hub.notice_views import count_notices
 from hub.notices import NoticeState
+from hub.recovery import in_recovery_since
 
 SHOWN = 5
 
@@ -27,3 +28,10 @@ async def notices() -> str:
         said = ", ".join(f"{number} {state}" for state, number in stuck.items() if number)
         raise Problem(f"{said}: look at them with `hub notices list --state failed|quarantined`, mend, then `hub notices replay`.")
     return f"{sum(n for *_, n in counts)} kept, none failed or quarantined"
+
+
+async def recovery() -> str:
+    """Providers may be asked."""
+    if (since := await in_recovery_since()) is not None:
+        raise Problem(f"since {since:%Y-%m-%d %H:%M} UTC providers are asked nothing: see docs/operations.md, then `hub recover end`.")
+    return "not in recovery"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-from sqlalchemy import and_, bindparam, func, literal
+from sqlalchemy import and_, bindparam, func, literal, true
 from sqlmodel import col, select
 
 from hub.begun import Ask, Known, Look, NotDone, Wait
@@ -19,21 +19,23 @@ from hub.gates import Shut, is_free, pass_gate
 from hub.intending import intend, intend_first_call
 from hub.kinds import kind_of
 from hub.lost_answers import WhenLost, when_lost
-from hub.policies import KEY_LIFE_SECONDS, RESTART
+from hub.policies import KEY_LIFE_SECONDS, LOOK_WHETHER_PAUSED_SECONDS, RESTART
+from hub.recovery import can_be_looked_for, count_as_asked, may_have_been_asked
 from hub.settings import settings
 from hub.settling import call_a_person, calls_nobody_knows_of
 from hub.steps import EffectState
 from hub.subject_rows import database_now, locked
-from hub.tables import AttemptRow, EffectRow, ProviderGateRow, SubjectColumns
+from hub.tables import AttemptRow, EffectRow, HubIdentity, ProviderGateRow, SubjectColumns
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 _ONE = select(literal(1).label("one")).subquery()
-_EFFECTS_AND_GATE = (  # built once, and one look for both: a row comes back even when there is neither
-    select(EffectRow, ProviderGateRow)
+_EFFECTS_AND_GATE = (  # built once, and one look for all: a row comes back even when there is no effect and no gate
+    select(EffectRow, ProviderGateRow, HubIdentity)
     .select_from(_ONE)
+    .join(HubIdentity, true())
     .outerjoin(ProviderGateRow, col(ProviderGateRow.provider) == bindparam("provider"))
     .outerjoin(
         EffectRow,
@@ -91,13 +93,14 @@ class _AfterCommit(Exception):
 
 @dataclass(frozen=True)
 class _Case:
-    """What lies before Begin: the effect and the terms of its account, its locked subject, the provider's gate, and the time."""
+    """What lies before Begin: the effect and the terms of its account, its locked subject, the provider's gate, the hub, and the time."""
 
     effect: Effect
     terms: Terms
     slot: datetime | None
     subject: SubjectColumns
     gate: ProviderGateRow | None
+    hub: HubIdentity
     now: datetime
 
 
@@ -106,16 +109,22 @@ async def _decide(
 ) -> Ask | Known | Look | Wait | NotDone:
     subject, now = await locked(session, effect.subject_id, effect.subject_kind)
     _check(subject, effect, now)
-    row, gate = await _effect_row(session, effect)
-    case = _Case(effect, terms, slot, subject, gate, now)
+    row, gate, hub = await _effect_row(session, effect)
+    case = _Case(effect, terms, slot, subject, gate, hub, now)
     if row is not None and (known := _what_is_known(effect, row)) is not None:
         return known
+    if hub.recovering:
+        raise Parked(LOOK_WHETHER_PAUSED_SECONDS * settings().time_scale, "the hub is in recovery")
     if row is not None and row.state == EffectState.PENDING:  # the provider has it; looking how far it is needs no permission
         await _check_budget(session, effect, now)
         look = Look(row.request, f"{effect.hub_id}:{row.key}", row.created_at, now, known=row.result)
         return await _wait_at_the_gate(session, case, row) or look
     if may_ask and not effect.what.permits(kind_of(subject).facets_of(subject)):
         raise LeaseLost(f"{subject.status} does not permit the step {effect.step}")
+    if await may_have_been_asked(session, hub, subject, effect, row, terms):
+        row = await count_as_asked(session, hub, effect, row, now)
+        if not await can_be_looked_for(session, hub, effect):
+            await _leave(session, LeaseLost(await call_a_person(session, subject, row)))
     if row is None and not may_ask:
         return NotDone()
     send_by = now + timedelta(seconds=settings().send_window_seconds)
@@ -155,12 +164,12 @@ def _check(subject: SubjectColumns, effect: Effect, now: datetime) -> None:
     check_claim(subject, effect.fence, effect.run_id, subject.attempt if effect.what.owed_request else effect.attempt, now)
 
 
-async def _effect_row(session: AsyncSession, effect: Effect) -> tuple[EffectRow | None, ProviderGateRow | None]:
-    """Return this attempt's effect, or what an earlier attempt has done of the same step and is still good; and the provider's gate."""
+async def _effect_row(session: AsyncSession, effect: Effect) -> tuple[EffectRow | None, ProviderGateRow | None, HubIdentity]:
+    """Return this attempt's effect, or what an earlier attempt has done of the step and is still good; the provider's gate; the hub."""
     which = {"kind": effect.subject_kind, "id": effect.subject_id, "step": effect.step, "provider": effect.what.provider}
     rows = list(await session.exec(_EFFECTS_AND_GATE, params=which))
-    good = (row for row, _ in rows if row is not None and (row.key == effect.key or row.state == EffectState.DONE))
-    return next(good, None), rows[0][1]
+    good = (row for row, _, _ in rows if row is not None and (row.key == effect.key or row.state == EffectState.DONE))
+    return next(good, None), rows[0][1], rows[0][2]
 
 
 def _what_is_known(effect: Effect, row: EffectRow) -> Known | None:
@@ -204,7 +213,8 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
     way = when_lost(case.effect.what, terms)
     if way is WhenLost.REPEATED or (way is WhenLost.SAME_KEY and not row.same_key_is_useless and age < KEY_LIFE_SECONDS):
         return None
-    open_too_long = age > settings().unknown_seconds
+    asked_since = max(calls[0].started_at, case.hub.recovery_ended_at or calls[0].started_at)
+    open_too_long = (now - asked_since).total_seconds() > settings().unknown_seconds
     if open_too_long and not terms.can_be_asked:
         if case.subject.attention is not None and row.state == EffectState.UNKNOWN and row.resume_at is None:
             await _leave(session, NobodyKnows(row.provider, row.action, "a person has been asked to look"))
@@ -218,7 +228,7 @@ async def _about_open_calls(session: AsyncSession, case: _Case, row: EffectRow, 
         return Wait((settles_at - now).total_seconds(), f"a call to {row.provider} may still be under way")
     if not terms.can_be_asked:
         row.state = EffectState.UNKNOWN
-        row.resume_at = calls[0].started_at + timedelta(seconds=settings().unknown_seconds)
+        row.resume_at = asked_since + timedelta(seconds=settings().unknown_seconds)
         await _leave(session, NobodyKnows(row.provider, row.action, "it may have happened, and it cannot be asked"))
     since, useless = calls[0].started_at, row.same_key_is_useless
     look = Look(row.request, f"{case.effect.hub_id}:{row.key}", since, now, same_key_is_useless=useless, last_chance=open_too_long)

@@ -115,17 +115,19 @@ async def take(subject_id: str, run_id: str, kind: str = "order") -> Lease[Any] 
     One with nothing to do is not taken but returned as it is. Raises ``NoSuchOrder`` and its like.
     """
     async with transaction() as session:
-        row, now, hub_id = await locked_with_hub(session, subject_id, kind)
+        row, now, hub = await locked_with_hub(session, subject_id, kind)
         due = row.resume_at is not None
-        if not due and snapshot(row, hub_id, run_id, due=False).rests:
-            return Lease(snapshot(row, hub_id, run_id, due=False), None)
+        if hub.recovering:
+            return Lease(snapshot(row, hub.hub_id, run_id, due=due, in_hand=True), None)
+        if not due and snapshot(row, hub.hub_id, run_id, due=False).rests:
+            return Lease(snapshot(row, hub.hub_id, run_id, due=False), None)
         if row.lease_until is not None and row.lease_until > now:
             return None
         row.fence += 1
         row.lease_owner, row.lease_until, row.resume_at = run_id, now + _lease_length(), now
         row.runs_without_progress += 1
         session.add(RunRow(subject_kind=kind, subject_id=row.id, run_id=run_id, attempt=row.attempt, fence=row.fence, started_at=now))
-        return Lease(snapshot(row, hub_id, run_id, due=due), now)
+        return Lease(snapshot(row, hub.hub_id, run_id, due=due), now)
 
 
 @contextlib.asynccontextmanager
@@ -179,8 +181,8 @@ async def current(subject_id: str, run_id: str = "", kind: str = "order") -> Any
         NoSuchOrder: It does not exist; each kind has its own error.
     """
     async with transaction() as session:
-        row, _, hub_id = await locked_with_hub(session, subject_id, kind)
-        return snapshot(row, hub_id, run_id, due=row.resume_at is not None)
+        row, _, hub = await locked_with_hub(session, subject_id, kind)
+        return snapshot(row, hub.hub_id, run_id, due=row.resume_at is not None)
 
 
 async def hold(session: AsyncSession, subject: Subject) -> Any:

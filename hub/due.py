@@ -34,12 +34,13 @@ def run_key(hub_id: object, row: SubjectColumns) -> str:
 
 
 async def next_run_key(subject_id: str, kind: str = "order") -> str | None:
-    """Return the key for the run that takes the subject next, or None when it is not due or in somebody's hands."""
+    """Return the key for the run that takes the subject next, or None when it is not due, in somebody's hands, or nothing may be asked."""
     async with transaction() as session:
         row, now = await locked(session, subject_id, kind)
         if row.resume_at is None or row.resume_at > now or (row.lease_until is not None and row.lease_until > now):
             return None
-        return run_key((await hub_identity(session)).hub_id, row)
+        hub = await hub_identity(session)
+        return None if hub.recovering else run_key(hub.hub_id, row)
 
 
 async def due_subjects(limit: int = 200, only: Collection[tuple[str, str]] | None = None) -> list[DueSubject]:
@@ -61,9 +62,11 @@ async def _due_of(kind: Kind, limit: int, only: Collection[tuple[str, str]] | No
             return []
         wanted = wanted.where(col(row.id).in_(ids))
     async with transaction() as session:
-        hub_id = (await hub_identity(session)).hub_id
+        hub = await hub_identity(session)
+        if hub.recovering:
+            return []
         found = await session.exec(wanted.order_by(col(row.resume_at)).limit(limit).with_for_update(skip_locked=True))
-        return [_due(hub_id, one) for one in found if one.runs_without_progress < RESTART.attempts]
+        return [_due(hub.hub_id, one) for one in found if one.runs_without_progress < RESTART.attempts]
 
 
 def _due(hub_id: object, row: SubjectColumns) -> DueSubject:

@@ -57,8 +57,8 @@ class Kind:
 
     @cached_property
     def locked_with_hub(self) -> Any:
-        """The same, with the hub's id."""
-        wanted = select(self.row, func.clock_timestamp(), HubIdentity.hub_id).join(HubIdentity, true())
+        """The same, with the hub."""
+        wanted = select(self.row, func.clock_timestamp(), HubIdentity).join(HubIdentity, true())
         return wanted.where(col(self.row.id) == bindparam("id")).with_for_update(of=self.row)
 
 

@@ -160,7 +160,7 @@ ORDER_STEPS: dict[str, Step] = {
         Step("stop-payment", "stripe", "cancel the payment", PAYMENT, Payment, _is_being_undone, expiry_means),
         refund_step("refund", permits=_may_give_back, polled=True, owed_request=RefundRequest),
         Step("quote", "shippo", "quote the parcel", EXTERNAL, Quote, _may_ship, _quote_means, _label_refused, harmless=True),
-        Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused),
+        Step("label", "shippo", "buy the label", EXTERNAL, Label, _may_ship, _label_means, _label_refused, looked_for_by="quote"),
         Step(
             "void",
             "shippo",

@@ -54,7 +54,7 @@ class Step:
     longer tried. ``harmless``: done twice it costs nothing, so an unknown outcome is simply asked again. ``polled``: while it
     is pending, every run looks how far it is. ``owed_request``: the step is made necessary by a fact, whatever the attempt; this is what it
     asks (``hub.owed``). ``by_hand``: what the answer would have been, made of the request and the reference that a person has found at the
-    provider; None where a look finds it by itself (``hub.resolving``).
+    provider; None where a look finds it by itself (``hub.resolving``). ``looked_for_by``: the step by whose answer a look goes.
     """
 
     name: str
@@ -70,3 +70,4 @@ class Step:
     polled: bool = False
     owed_request: type[Frozen] | None = None
     by_hand: Callable[[dict[str, Any], str], Frozen] | None = None
+    looked_for_by: str | None = None

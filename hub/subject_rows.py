@@ -40,8 +40,8 @@ async def locked(session: AsyncSession, subject_id: str, kind: str = "order") ->
     return found[0], found[1]
 
 
-async def locked_with_hub(session: AsyncSession, subject_id: str, kind: str = "order") -> tuple[Any, datetime, UUID]:
-    """Lock the subject's row like ``locked``, and return the id of this hub with it. Raises ``NoSuchOrder`` and its like."""
+async def locked_with_hub(session: AsyncSession, subject_id: str, kind: str = "order") -> tuple[Any, datetime, HubIdentity]:
+    """Lock the subject's row like ``locked``, and return this hub's with it. Raises ``NoSuchOrder`` and its like."""
     found = (await session.exec(KINDS[kind].locked_with_hub, params={"id": subject_id})).one_or_none()
     if found is None:
         raise KINDS[kind].missing(subject_id)

@@ -18,7 +18,11 @@ from hub.columns import count, flag, json_value, moment, number
 
 
 class HubIdentity(SQLModel, table=True):
-    """The one row that says which hub this database belongs to. ``mode`` is live, test or rehearsal, once it was decided."""
+    """
+    The one row that says which hub this database belongs to. ``mode`` is live, test or rehearsal, once it was decided.
+
+    ``restored_from``: of which moment its rows are, when it was restored from a back-up; ``hub/recovery.py`` explains the rest.
+    """
 
     __tablename__ = "hub_identity"
     __table_args__ = (CheckConstraint("only_row"),)
@@ -27,6 +31,14 @@ class HubIdentity(SQLModel, table=True):
     hub_id: UUID
     mode: str | None = None
     created_at: datetime = moment(now=True)
+    restored_from: datetime | None = moment()
+    recovery_began_at: datetime | None = moment()
+    recovery_ended_at: datetime | None = moment()
+
+    @property
+    def recovering(self) -> bool:
+        """Whether no provider may be asked anything until a person says so."""
+        return self.recovery_began_at is not None and self.recovery_ended_at is None
 
 
 class SubjectColumns(SQLModel):
