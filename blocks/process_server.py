@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,14 @@ from uuid import UUID
 import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import Event
 from prefect.exceptions import ObjectNotFound
@@ -24,6 +32,10 @@ from hub.per_loop import per_loop
 
 DEPLOYMENT_SECONDS = 30.0
 """How long a deployment's id is remembered."""
+PAGE = 200
+"""So many runs Prefect tells of at once."""
+RUN_NAMES = {"order": "order", "signup": "sign-up"}
+"""How the runs for a subject are called, before its id; ``flow_run_name`` of the processes."""
 _deployments: dict[tuple[str, str], tuple[float, UUID]] = {}
 
 
@@ -92,6 +104,27 @@ async def unfinished_runs(flow: str, *, older_than_seconds: float) -> list[FlowR
         )
     latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
     return [run for run in runs if run.state is not None and run.state.timestamp < latest]
+
+
+async def delete_typed_runs(kind: str, subject_id: str) -> int:
+    """
+    Delete the runs for the subject in whose form a person has typed more than ids, and return how many.
+
+    Raises:
+        httpx.HTTPError: Prefect did not answer.
+    """
+    of_flow = FlowFilter(name=FlowFilterName(any_=[KINDS[kind].flow]))
+    of_it = FlowRunFilter(name=FlowRunFilterName(any_=[f"{RUN_NAMES[kind]} {subject_id}"]))
+    async with get_client() as client:
+        typed: list[FlowRun] = []
+        for offset in itertools.count(0, PAGE):
+            page = await client.read_flow_runs(flow_filter=of_flow, flow_run_filter=of_it, limit=PAGE, offset=offset)
+            typed += [run for run in page if isinstance(run.parameters.get(kind), dict)]
+            if len(page) < PAGE:
+                break
+        for run in typed:
+            await client.delete_flow_run(run.id)
+    return len(typed)
 
 
 async def mark_crashed(run_id: str, why: str) -> bool:

@@ -19,7 +19,7 @@ from blocks.webhook_trust import SENDERS, trusted
 from deployments import accounts, instance, prefect_checkups, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
-from deployments.ledger_checkups import notices, payment_audit
+from deployments.ledger_checkups import notices, payment_audit, recovery
 from deployments.problems import Problem
 from hub.database import DatabaseNotChosen, schema_is_current
 from hub.errors import ProviderError
@@ -202,6 +202,7 @@ CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
     "webhooks": webhooks,
     "notices": notices,
     "payment audit": payment_audit,
+    "recovery": recovery,
     "sandbox": partial(answers, "/_sandbox/health", "sandbox"),
     "private files": private_files,
 }

@@ -22,9 +22,11 @@ _app.command("deployments.demo:demo", name="demo", help="Run real orders through
 _app.command("deployments.order_commands:order", name="order", help="One order: place, show, explain, retry, resolve.")
 _app.command("deployments.order_commands:orders", name="orders", help="All orders.")
 _app.command("deployments.attention_commands:attention", name="attention", help="What a person has to look at: list.")
+_app.command("deployments.approval_commands:approvals", name="approvals", help="What waits for a person's answer: list, decide.")
 _app.command("deployments.signup_commands:signup", name="signup", help="One sign-up: place, show, explain, retry, resolve.")
 _app.command("deployments.release_commands:release", name="release", help="One release: start, show, explain, retry, resolve.")
 _app.command("deployments.reconcile_commands:reconcile", name="reconcile", help="Compare the ledger with the providers now.")
+_app.command("deployments.forget_command:forget", name="forget", help="Erase a person, and keep the accounts.")
 _app.command("deployments.notice_commands:notices", name="notices", help="What providers told us: list, count, show, replay.")
 _app.command(
     "deployments.notification_commands:notifications", name="notifications", help="What customers and the team are told: list, preview."
@@ -34,6 +36,7 @@ _app.command(
     name="providers",
     help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.",
 )
+_app.command("deployments.recover_commands:recover", name="recover", help="After a restore from a back-up: begin, status, end.")
 _app.command("deployments.stock_commands:stock", name="stock", help="Pieces on the shelf: set, list.")
 _app.command("deployments.key_commands:keys", name="keys", help="Keys of the gateway: add, list, revoke.")
 _app.command("deployments.role_commands:sandbox", name="sandbox", help="Run the rehearsal providers in the foreground.")

@@ -14,6 +14,7 @@ from deployments.problems import Problem
 from deployments.processes import MARKER, stack_id
 from deployments.stack_settings import KEY_VARIABLES, WEBHOOK_VARIABLES, GivenSettings, StackSettings
 from hub.private_files import SECRETS_FOLDER, known
+from hub.result_files import FOLDER
 
 PROJECT = Path(__file__).resolve().parent.parent
 POOL, QUEUE, JANITOR_QUEUE = "hub", "default", "janitor"
@@ -132,7 +133,7 @@ def prepared(home: Path) -> Path:
     home = home.expanduser().resolve()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("logs", "run", "results", "prefect", "sandbox", SECRETS_FOLDER):
+        for name in ("logs", "run", FOLDER, "prefect", "sandbox", SECRETS_FOLDER):
             (home / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as refusal:
         raise Problem(f"The folder {home} cannot be used ({refusal.strerror}): choose another one with HUB_HOME.") from refusal

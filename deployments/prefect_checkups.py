@@ -24,6 +24,7 @@ TRAPS = {
     "server.services.event_persister.enabled": ("True", "events are not kept, and task runs are missing"),
     "server.services.triggers.enabled": ("True", "no automation starts anything"),
     "server.services.scheduler.enabled": ("True", "nothing is planned, and `sweep` never runs"),
+    "server.services.db_vacuum.enabled": ("flow_runs", "old runs stay for ever, with what somebody has typed into their forms"),
 }
 """Settings of Prefect's server that bite: what the value must hold, and what happens otherwise."""
 

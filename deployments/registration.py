@@ -30,6 +30,7 @@ from deployments.work_pool import make_pool
 from hub.api_keys import ensure_key
 from hub.identity import OtherMode, remember_mode
 from hub.per_loop import close_all
+from hub.result_files import FOLDER
 from hub.settings import settings
 
 
@@ -84,7 +85,7 @@ async def _accounts(*, mixed: bool) -> None:
 
 
 async def _storage_and_deployments(sweep_seconds: float | None) -> None:
-    folder = settings().home / "results"
+    folder = settings().home / FOLDER
     await LocalFileSystem(basepath=str(folder)).save(RESULTS_BLOCK, overwrite=True)
     await deploy_all(PROJECT / "prefect.yaml", sweep_seconds=sweep_seconds)
 

@@ -7,7 +7,7 @@ from prefect import flow
 from blocks.hub_events import told_to_prefect
 from tasks.approvals import see_to_approvals
 from tasks.deliveries import ask_for_missed_deliveries
-from tasks.inbox import drain_inbox, forget_old_content
+from tasks.inbox import drain_inbox
 from tasks.recovery import (
     Swept,
     call_for_attention,
@@ -16,6 +16,7 @@ from tasks.recovery import (
     see_to_overdue_parcels,
     start_what_is_due,
 )
+from tasks.retention import forget_old_content, forget_old_results
 
 
 @flow(name="sweep", flow_run_name="sweep", persist_result=False)
@@ -25,7 +26,7 @@ async def sweep() -> Swept:
 
     Runs that died are cleared away, webhooks that did not get through are asked for, notices whose nudge was lost are handled, attention is
     called for where nothing else helps and where a parcel stands still, payments that nobody finishes are called off, approvals that nobody
-    gives expire, what is due is started, and what is in old notices is forgotten.
+    gives expire, what is due is started, and what is in old notices and old results is forgotten.
     """
     with told_to_prefect():
         crashed = await clear_dead_runs()
@@ -45,4 +46,5 @@ async def sweep() -> Swept:
             overdue=overdue,
             expired=expired,
             cleared=await forget_old_content(),
+            results=await forget_old_results(),
         )

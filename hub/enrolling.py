@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from hub.database import transaction
+from hub.erasing import is_erased
 from hub.facets import HoldFacet
 from hub.incoming import differences
 from hub.intake import REHEARSAL_CARD, NothingToResume
@@ -123,7 +124,7 @@ async def _begin_again(signup_id: str, by: str | None = None) -> bool:
     """Set back what surely was not done, and return True; False when there is no such thing. Only somebody's wish does that."""
     async with transaction() as session:
         row, now = await locked(session, signup_id, "signup")
-        if row.profile != StepOutcome.UNAVAILABLE or row.resume_at is not None:
+        if row.profile != StepOutcome.UNAVAILABLE or row.resume_at is not None or is_erased(row.request):
             return False
         again = {"profile": StepOutcome.OPEN, "records": StepOutcome.OPEN}
         write_facets(row, facets_of(row).model_copy(update=again))

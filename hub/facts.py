@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from hub.attention_facts import AttentionNeeded, CameOut, Forgotten, TakenUp, ToldByHand
 from hub.message_facts import ButtonPressed, MessageMoved, Unwanted
 from hub.parcel_facts import (
     Delivered,
@@ -74,6 +75,7 @@ __all__ = [
     "DisputeClosed",
     "DisputeOpened",
     "Fact",
+    "Forgotten",
     "InTransit",
     "LabelBought",
     "LabelRefused",
@@ -178,50 +180,6 @@ class UndoFinished(Frozen):
     because: str = ""
 
 
-class AttentionNeeded(Frozen):
-    """A person has to look; ``reason`` says at what."""
-
-    told_apart_by: ClassVar = ("epoch",)
-
-    kind: Literal["needs attention"] = "needs attention"
-    epoch: int
-    reason: str
-
-
-class TakenUp(Frozen):
-    """A person has let it go on, or try anew; ``by`` is who."""
-
-    told_apart_by: ClassVar = ("epoch",)
-
-    kind: Literal["taken up again"] = "taken up again"
-    by: str
-    epoch: int
-
-
-class ToldByHand(Frozen):
-    """A person has found out what came of an effect that nobody knew of, and has said so; ``by`` is who."""
-
-    told_apart_by: ClassVar = ("step", "attempt", "happened", "epoch")
-
-    kind: Literal["told by hand"] = "told by hand"
-    step: str
-    attempt: int
-    happened: bool
-    by: str
-    epoch: int
-
-
-class CameOut(Frozen):
-    """What came of an effect of which nobody knew is known after all, and the person who was asked to look is not needed any more."""
-
-    told_apart_by: ClassVar = ("step", "attempt", "epoch")
-
-    kind: Literal["came out"] = "came out"
-    step: str
-    attempt: int
-    epoch: int
-
-
 Fact = Annotated[
     (
         StockReserved
@@ -272,6 +230,7 @@ Fact = Annotated[
         | ToldByHand
         | CameOut
         | TakenUp
+        | Forgotten
         | ProfileCreated
         | ProfileRefused
         | ProfileRemoved

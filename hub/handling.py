@@ -22,6 +22,7 @@ from sqlmodel import col, select
 from hub import provider_log
 from hub.applying import Contradiction, apply
 from hub.database import transaction
+from hub.erasing import is_erased
 from hub.inbox_tables import NoticeRow
 from hub.kinds import KINDS
 from hub.notices import NoticeState
@@ -153,6 +154,8 @@ async def _handle(session: AsyncSession, rows: Sequence[NoticeRow]) -> Handled:
                     _end(row, NoticeState.HANDLED, await apply(session, subject, effect, address, news.facts), now)
             except Contradiction as contradiction:
                 _end(row, NoticeState.QUARANTINED, str(contradiction), now)
+            if is_erased(subject.request):
+                row.content = None  # whoever was forgotten stays so, whatever providers tell of them later
             if subject.resume_at is not None:
                 handled.due.add((address.subject_kind, subject.id))
     seen_to = [row for row in rows if row.id not in put_off]

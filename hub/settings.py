@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     refund_asks_above: int = Field(default=10_000, ge=0, description="Refunds of more minor units than this need a person's approval.")
     approval_expires_seconds: float = Field(default=259_200, gt=0, description="How long an approval waits for its answer; scaled.")
     approvers: tuple[str, ...] = Field(
-        default=(), description='Who may decide approvals by name, and press buttons, as JSON: Slack users, e.g. ["slack:U012AB3CD"].'
+        default=(),
+        description='Who may decide approvals by name, as JSON: Slack users, who may press buttons, and keys; e.g. ["slack:U01", "ada"].',
     )
     form_approves_up_to: int | None = Field(
         default=None,
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     notice_content_days: float = Field(
         default=30, gt=0, description="How long the content of webhooks is kept after they were handled; their identity stays for ever."
     )
+    result_days: float = Field(default=7, gt=0, description="How long the results that Prefect keeps for the hub stay in HUB_HOME/results.")
     pick_tickets: bool = Field(default=False, description="Whether the warehouse is told what to pack, and the carrier to come for it.")
     packed_within_seconds: float = Field(
         default=172_800, gt=0, description="How long the warehouse may take to pack a parcel before a person is asked to look; scaled."

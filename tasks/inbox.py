@@ -13,7 +13,6 @@ from prefect.runtime import flow_run
 
 from hub.database import unhurried
 from hub.handling import BATCH, handle_some
-from hub.inbox import clear_old_content
 from hub.inbox_watch import InboxWatch
 from hub.policies import INTERNAL
 from hub.values import Frozen
@@ -51,15 +50,6 @@ async def watch_inbox(*, linger_seconds: float, at_most_seconds: float) -> Drain
     """
     async with _watching() as watch:
         return await _drain(watch, linger_seconds, at_most_seconds)
-
-
-@task(name="forget-old-content", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())
-async def forget_old_content() -> int:
-    """Clear what was in notices that were over long ago; returns how many."""
-    cleared = await clear_old_content()
-    if cleared:
-        get_run_logger().info("the content of %d old notices was cleared; that they came stays known", cleared)
-    return cleared
 
 
 async def _drain(watch: InboxWatch | None, linger_seconds: float, at_most_seconds: float) -> Drained:

@@ -11,6 +11,8 @@ from blocks.sendgrid_account import SendGridAccount
 from blocks.slack_account import SlackAccount
 from blocks.twilio_account import TwilioAccount
 from hub.effects import Effect
+from hub.erasing import is_to_nobody
+from hub.errors import Refused
 from hub.ledger import once
 from hub.messages import Mail, MessageUpdate, PostedMessage, SentMail, SentText, TeamMessage, TextRequest
 from hub.notification_model import Channel, NotificationType
@@ -62,7 +64,13 @@ async def notify(subject: Subject, what: NotificationType, *, number: int | None
 
 
 async def send(effect: Effect) -> Sent:
-    """Send, or change, the message that the effect asks for, once, by the account that carries such messages. Raises like ``once``."""
+    """
+    Send, or change, the message that the effect asks for, once, by the account that carries such messages. Raises like ``once``.
+
+    Whoever was forgotten is not written to any more: that is ``Refused``.
+    """
+    if is_to_nobody(effect.request):
+        raise Refused(effect.what.provider, effect.what.action, "the person was forgotten", "forgotten")
     match effect.request:
         case Mail():
             sendgrid = await account_for(effect, SendGridAccount)

@@ -36,6 +36,7 @@ class Swept(Frozen):
     overdue: int
     expired: int
     cleared: int
+    results: int
 
 
 @task(name="clear-dead-runs", persist_result=False, retry_condition_fn=worth_another_transaction, **INTERNAL.task_options())

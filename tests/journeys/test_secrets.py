@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ async def test_no_secret_and_no_customer_is_in_any_log_parameter_result_artifact
     assert await leaks_in_prefect(hub, words) == []
     assert await leaks_in_prefect(hub, ["o-quiet-1"]) != []
     assert "o-quiet-1" in (hub.stack.home / "logs" / "worker.log").read_text(), "the search looked at the right files"
+
+
+async def test_whoever_is_forgotten_stands_nowhere_any_more_not_even_where_somebody_typed_the_order(hub: Hub) -> None:
+    customer = {"email": "hildegard.typed@example.org", "name": "Hildegard Vergissmich", "phone": "+4915112345679"}
+    typed = an_order(customer=customer, shipping={**SHIPPING, "street": "78 Vergessen Alley"}, paymentMethod="pm_card_chargeDeclined")
+    words = [*customer.values(), "78 Vergessen Alley"]
+    await hub.run({"order_id": "o-typed", "order": typed})
+    assert await leaks_in_prefect(hub, words) != []
+    await hub.command("hub", "order", "cancel", "o-typed")
+    await hub.until_status("o-typed", "cancelled")
+
+    said = json.loads(await hub.command("hub", "forget", customer["email"].upper(), "--json"))
+    again = await hub.command("hub", "forget", customer["email"])
+
+    assert (said["orders"], said["runs"]) == (["o-typed"], 1)
+    assert again.startswith("no order and no sign-up has this address")
+    assert leaks_in_files(hub.stack.home, words) == []
+    assert await leaks_in_prefect(hub, words) == []
+    assert "forgotten" in await hub.command("hub", "order", "explain", "o-typed")
 
 
 async def trouble(hub: Hub, order_id: str, provider: str, operation: str, what: str, when: str, **more: object) -> None:

@@ -20,6 +20,7 @@ from hub.facts import (
     DisputeClosed,
     DisputeOpened,
     Fact,
+    Forgotten,
     InTransit,
     LabelBought,
     LabelRefused,
@@ -102,6 +103,7 @@ BY_KIND: dict[type[Frozen], st.SearchStrategy[Any]] = {
     ),
     CameOut: st.builds(CameOut, step=st.sampled_from(["mail", "refund"]), attempt=attempts, epoch=st.integers(1, 3)),
     TakenUp: st.builds(TakenUp, by=st.just("ada"), epoch=st.integers(1, 3)),
+    Forgotten: st.builds(Forgotten, by=st.just("ada")),
     StockReleased: st.builds(StockReleased, attempt=attempts),
     PaymentWaits: st.builds(
         PaymentWaits, attempt=attempts, payment_id=payment_ids, next_action=st.builds(NextAction, type=st.sampled_from(["a", "b"]))
