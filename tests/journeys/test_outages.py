@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,24 @@ async def test_orders_park_while_stripe_is_down_and_each_is_confirmed_once_when_
 
     assert seen.troubles == []
     await gate_events(hub, "stripe", began, [("hub.gate.closed", "calls failed"), ("hub.gate.opened", "calls failed")])
+
+
+async def test_the_report_of_the_hour_shows_each_provider_with_its_gate_and_its_trend(hub: Hub) -> None:
+    await hub.place("o-reported")
+    await hub.until_status("o-reported", "confirmed")
+    await hub.command("hub", "providers", "pause", "github", "--because", "a release freeze")
+    try:
+        run = await hub.run({}, deployment="report-health/hub")
+    finally:
+        await hub.command("hub", "providers", "resume", "github")
+
+    asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "key": {"any_": ["service-health"]}}}
+    (artifact,) = (await hub.prefect.post("/artifacts/filter", json=asked)).raise_for_status().json()
+    rows = {row["service"]: row for row in json.loads(artifact["data"])}
+    assert rows["stripe"]["calls"] >= 1
+    assert rows["stripe"]["p95"].endswith(" ms")
+    assert rows["github"]["gate"] == "paused"
+    assert {len(row["trend"]) for row in rows.values()} == {12}
 
 
 async def test_prefect_hears_a_persons_word_about_a_gate(hub: Hub) -> None:
