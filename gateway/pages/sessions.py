@@ -30,7 +30,7 @@ PATH = "/ui"
 COOKIE, NOTICE_COOKIE = "hub_session", "hub_said"
 SESSION_SECONDS = 8 * 3600
 NOTICE_SECONDS = 60
-LONGEST_NOTICE = 800
+LONGEST_NOTICE, LONGEST_COOKIE = 800, 1000
 SIGNING_KEY = "page_signing_key"
 
 
@@ -64,6 +64,8 @@ def end(response: Response) -> None:
 async def session_of(request: Request) -> Session | None:
     """Return who asks, or None when that is nobody who is signed in."""
     cookie = request.cookies.get(COOKIE, "")
+    if len(cookie) > LONGEST_COOKIE:
+        return None
     content, _, signature = cookie.partition(".")
     try:
         told = _unpacked(content)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.contract.pages_kit import Visitor, notice_on
 from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -220,3 +221,21 @@ async def test_what_was_changed_at_a_provider_is_found_by_reconciling_and_the_te
         return len([text for text in told if text.startswith("Reconciliation") and heads in text]) == 1
 
     await until(team_knows, seconds=30, what=lambda: "the team to be told of the reconciliation")
+
+
+async def test_a_person_tries_a_declined_order_anew_on_its_page_and_follows_its_runs_into_prefect(hub: Hub) -> None:
+    await hub.place("o-paged", paymentMethod="pm_card_chargeDeclined")
+    await hub.until_status("o-paged", "payment_failed")
+    async with Visitor(hub.stack.gateway_url) as ada:
+        await ada.sign_in(hub.gateway.headers["Authorization"].removeprefix("Bearer "))
+
+        after = await ada.press(await ada.see("/ui/orders/o-paged"), "Try anew", payment_method="pm_card_visa")
+
+        assert notice_on(after) == "Attempt 2 of order o-paged begins."
+        await hub.until_status("o-paged", "confirmed")
+        links = [one.attributes["href"] for one in (await ada.see("/ui/orders/o-paged")).all("a", rel="noreferrer")]
+    names = [(await hub.prefect.get(f"/flow_runs/{link.rpartition('/')[2]}")).raise_for_status().json()["name"] for link in links]
+    assert len(names) >= 2
+    assert set(names) == {"order o-paged"}
+    assert all(link.startswith(f"{hub.stack.prefect_url}/runs/flow-run/") for link in links)
+    assert (await hub.seen("o-paged"))["stripe.charge"] == 1
