@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, literal, null, select, tuple_, union_all
+from sqlalchemy import Select, func, literal, null, select, tuple_, union_all
 from sqlmodel import col
 
 from hub.database import transaction
@@ -60,7 +60,7 @@ async def find_subjects(wanted: str, *, by_person: bool) -> list[tuple[str, str]
     """
     Return kind and id of what is called so, at our place or a provider's: an id, a tracking number, a payment, a label, a message.
 
-    ``by_person``: also the sign-up with this mail address.
+    ``by_person``: also the sign-up and the orders with this mail address. No index has the orders' addresses: all of them are read.
     """
     parts: list[Select[tuple[str, str]]] = [
         select(literal(kind.name), col(kind.row.id)).where(col(kind.row.id) == wanted) for kind in KINDS.values()
@@ -70,6 +70,8 @@ async def find_subjects(wanted: str, *, by_person: bool) -> list[tuple[str, str]
     parts.append(select(col(EffectRow.subject_kind), col(EffectRow.subject_id)).where(*known_there))
     if by_person and "@" in wanted:
         parts.append(select(literal("signup"), col(SignupRow.id)).where(col(SignupRow.email) == wanted.lower()))
+        email = func.lower(col(OrderRow.request)["customer"]["email"].as_string())
+        parts.append(select(literal("order"), col(OrderRow.id)).where(email == wanted.lower()).limit(PAGE))
     async with transaction() as session:
         found = await (await session.connection()).execute(union_all(*parts))
         return sorted({(kind, subject_id) for kind, subject_id in found})

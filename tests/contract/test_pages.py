@@ -151,6 +151,20 @@ async def test_an_order_is_found_by_its_id_its_tracking_number_and_a_providers_i
         assert page.all("h1")[0].text == f"Order {order.id}"
 
 
+async def test_orders_are_found_by_whose_they_are_only_by_who_may_know_that(gateway: Gateway, ada: Visitor) -> None:
+    mine = [await placed(customer={"email": "Find.Me@example.com", "name": "Grace"}) for _ in range(2)]
+    async with Visitor(gateway.url) as reader:
+        await reader.sign_in(await add_key("a reader", ("orders:read", "signups:read")))
+
+        found = await ada.see("/ui/search?q=find.me@EXAMPLE.com")
+        unknown = await reader.see("/ui/search?q=find.me@EXAMPLE.com")
+
+    assert not wanting(found)
+    assert all(order_id in found.text for order_id in mine)
+    assert "Nothing that this key opens" in unknown.text
+    assert not [order_id for order_id in mine if order_id in unknown.text]
+
+
 async def test_an_orders_page_tells_its_whole_story_and_leads_to_its_runs_in_prefect(shop: Shop, ada: Visitor) -> None:
     run_id = str(uuid4())
     async with run(await placed(), run_id) as order:
