@@ -111,7 +111,7 @@ async def test_the_carrier_is_sent_for_a_packed_parcel_once_and_the_customer_hea
     assert before[PICKUP] == 1
 
     assert (await told(order_id, "picked_up")).status == Status.IN_TRANSIT
-    assert await seen(shop, order_id) - before == Counter({"sendgrid.mail": 1})
+    assert await seen(shop, order_id) - before == Counter({"sendgrid.mail": 1, "slack.message_updated": 1})
     assert (await row_of(order_id)).waits_since is None
 
 
