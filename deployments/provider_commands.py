@@ -21,6 +21,7 @@ from hub.gate_views import limit as limit_gate
 from hub.gate_views import pause as pause_gate
 from hub.gate_views import resume as resume_gate
 from hub.policies import BREAKER, POLICIES
+from hub.recovery import in_recovery_since
 from hub.settings import settings
 
 providers = App(name="providers", help="Whether each provider may be called now, and how fast: list, pause, resume, limit, breaker.")
@@ -50,6 +51,8 @@ async def list_them(*, as_json: AsJson = False) -> None:
         waits = (f"{policy.first_wait_seconds:g} s", f"x {policy.factor:g}", f"{policy.longest_wait_seconds:g} s")
         patience.add_row(policy.name, f"{policy.budget_seconds:g} s", str(policy.attempts), *waits)
     Console().print(table, patience)
+    if (since := await in_recovery_since()) is not None:
+        sys.stdout.write(f"in recovery since {since.astimezone():%Y-%m-%d %H:%M:%S}: none of them is asked anything (`hub recover end`)\n")
 
 
 def _numbers(gate: Gate) -> tuple[str, str, str]:

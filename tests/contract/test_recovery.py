@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.engine import make_url
 
+from deployments.embedded_database import EmbeddedDatabase
 from hub.attention import attention_list
 from hub.claims import take
 from hub.database import transaction
 from hub.due import due_subjects, next_run_key
 from hub.effects import Parked
 from hub.facets import Status
+from hub.per_loop import close_all
 from hub.recovery import GENERATIONS, WrongMoment, begin_recovery, end_recovery, in_recovery_since
 from hub.resolving import resolve
 from hub.subject_rows import database_now
@@ -80,6 +85,40 @@ async def test_in_recovery_no_run_takes_an_order_nobody_is_asked_and_what_is_tol
     assert await done_at(shop, order_id) == done
     assert "packed" in [fact.kind for fact in await facts_of(order_id)]
     assert await in_recovery_since() is not None
+
+
+async def test_a_real_back_up_is_restored_and_nothing_is_done_twice(
+    shop: Shop, postgres: EmbeddedDatabase, hub_database: str, tmp_path: Path
+) -> None:
+    name, dump = make_url(hub_database).database or "", str(tmp_path / "hub.dump")
+    order_id, backup_of = await placed(), await now()
+    await tool(postgres, "pg_dump", "-Fc", "-f", dump, name)
+    await rests(order_id)
+    done = await done_at(shop, order_id)
+    await close_all()
+    await tool(postgres, "dropdb", "--force", name)
+    await tool(postgres, "createdb", name)
+    await tool(postgres, "pg_restore", "-d", name, dump)
+    assert (await row_of(order_id)).status == Status.RECEIVED
+
+    await begin_recovery(backup_of)
+    await goes_on(order_id)
+    assert (await row_of(order_id)).status == Status.RECEIVED
+    await end_recovery()
+    for _ in range(3):
+        await goes_on(order_id)
+
+    row = await row_of(order_id)
+    assert (row.payment, row.status) == ("paid", Status.NEEDS_ATTENTION)  # for the label, whose quote was lost
+    assert await done_at(shop, order_id) == done + Counter({"slack.message": 1})  # which calls for that person
+
+
+async def tool(postgres: EmbeddedDatabase, program: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL's own."""
+    where = ("-h", str(postgres.socket_folder), "-U", "postgres")
+    process = await asyncio.create_subprocess_exec(postgres.binaries / program, *where, *arguments, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
 
 
 async def test_a_run_that_is_under_way_when_recovery_begins_asks_nothing_more(shop: Shop) -> None:
