@@ -19,7 +19,7 @@ from blocks.webhook_trust import SENDERS, trusted
 from deployments import accounts, instance, prefect_checkups, secret_files
 from deployments.declarations import declared
 from deployments.layout import JANITOR_QUEUE, POOL, PROJECT
-from deployments.ledger_checkups import notices, payment_audit, recovery
+from deployments.ledger_checkups import notices, payment_audit, reconciliation, recovery
 from deployments.problems import Problem
 from hub.database import DatabaseNotChosen, schema_is_current
 from hub.errors import ProviderError
@@ -47,11 +47,11 @@ async def database() -> str:
 
 def prefect_client() -> PrefectClient:
     """Prefect's client."""
-    _must_be_named()
+    must_be_named()
     return get_client()
 
 
-def _must_be_named() -> None:
+def must_be_named() -> None:
     """Somebody says where Prefect's API is; otherwise Prefect would quietly start a server of its own."""
     if get_current_settings().api.url is None:
         raise Problem(f"nobody says where Prefect's API is: {START}, or set PREFECT_API_URL.")
@@ -141,7 +141,7 @@ async def account(provider: str) -> str:
 
 async def webhooks() -> str:
     """Every account has a secret for its webhooks, and Shippo signs."""
-    _must_be_named()
+    must_be_named()
     trust = await trusted({})
     if shut := [name for name in accounts.ACCOUNTS if name in SENDERS and name not in trust]:
         raise Problem(f"no webhook secret for {', '.join(shut)}, so what they tell is answered 503: set it in the Prefect UI under Blocks.")
@@ -177,7 +177,7 @@ async def private_files() -> str:
 
 
 async def _saved(provider: str) -> ProviderAccount | None:
-    _must_be_named()
+    must_be_named()
     return await accounts.saved(provider)
 
 
@@ -203,6 +203,7 @@ CHECKS: dict[str, Callable[[], Awaitable[str]]] = {
     "notices": notices,
     "payment audit": payment_audit,
     "recovery": recovery,
+    "reconciliation": reconciliation,
     "sandbox": partial(answers, "/_sandbox/health", "sandbox"),
     "private files": private_files,
 }

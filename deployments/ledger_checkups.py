@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from deployments.problems import Problem
 from hub.audit import verify_chains
 from hub.notice_views import count_notices
 from hub.notices import NoticeState
+from hub.reconciliation.periods import last_report
+from hub.reconciliation.reports import in_money
 from hub.recovery import in_recovery_since
 
 SHOWN = 5
+OVERDUE = timedelta(hours=36)
 
 
 async def payment_audit() -> str:
@@ -35,3 +40,17 @@ async def recovery() -> str:
     if (since := await in_recovery_since()) is not None:
         raise Problem(f"since {since:%Y-%m-%d %H:%M} UTC providers are asked nothing: see docs/operations.md, then `hub recover end`.")
     return "not in recovery"
+
+
+async def reconciliation() -> str:
+    """The ledger was compared with the providers lately, and they agree about money."""
+    last = await last_report()
+    if last is None:
+        return "none was finished yet; it is made every night, or with `hub reconcile`"
+    if last.age > OVERDUE:
+        raise Problem(
+            f"the last one was finished {last.at:%Y-%m-%d %H:%M} UTC: look at the runs of reconcile-providers, or `hub reconcile`."
+        )
+    if last.report.drift:
+        raise Problem(f"the ledger and the providers differ by {in_money(last.report.drift)}: `hub reconcile` shows where.")
+    return f"finished {last.at:%Y-%m-%d %H:%M} UTC, {last.report.found} differences, {last.report.repaired} repaired, no drift"

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -55,8 +56,13 @@ async def reconcile(*, since: datetime | None = None, until: datetime | None = N
 async def _reconciled(parameters: dict[str, str | None]) -> Report:
     """Return what a run has found; the row says so, whatever Prefect has heard of it."""
     from blocks.process_server import final_state, start_run  # noqa: PLC0415 - imports Prefect
+    from deployments.checkups import must_be_named  # noqa: PLC0415 - likewise
 
-    run = await start_run(DEPLOYMENT, parameters, key=f"by-hand:{uuid4()}")
+    must_be_named()
+    try:
+        run = await start_run(DEPLOYMENT, parameters, key=f"by-hand:{uuid4()}")
+    except httpx.HTTPError as failure:
+        raise Problem(f"Prefect does not answer ({type(failure).__name__}); start it with `hub up`, or see `hub doctor`") from failure
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline:
         if (report := await report_of(str(run.id))) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -37,6 +37,14 @@ class Begun(Frozen):
     period: Period
     started_at: datetime
     posted: bool = False
+
+
+class Finished(Frozen):
+    """What a reconciliation has found, when it was finished, and how long ago."""
+
+    at: datetime
+    age: timedelta
+    report: Report
 
 
 async def begin_reconciliation(reconciliation_id: str, since: datetime | None = None, until: datetime | None = None) -> Begun:
@@ -74,6 +82,18 @@ async def report_of(reconciliation_id: str) -> Report | None:
     async with transaction() as session:
         row = await session.get(ReconciliationRow, reconciliation_id)
     return None if row is None or row.outcome is None else Report.model_validate(row.outcome)
+
+
+async def last_report() -> Finished | None:
+    """Return what the reconciliation has found that was finished last; None when none was."""
+    finished = col(ReconciliationRow.finished_at)
+    latest = select(ReconciliationRow, func.clock_timestamp()).where(finished.is_not(None)).order_by(finished.desc()).limit(1)
+    async with transaction() as session:
+        found = (await session.exec(latest)).first()
+    if found is None or found[0].finished_at is None:
+        return None
+    row, now = found
+    return Finished(at=row.finished_at, age=now - row.finished_at, report=Report.model_validate(row.outcome))
 
 
 async def digest_of(report: Report) -> tuple[TeamMessage, str]:

@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 from sqlmodel import select
 
+from deployments.ledger_checkups import reconciliation
+from deployments.problems import Problem
 from hub.attention import attention_list
 from hub.cancelling import CancelWish, cancel
 from hub.database import transaction
@@ -42,7 +44,7 @@ from tests.contract.behind_our_back import (
     payment_of,
     the_customer_is_texted_again,
 )
-from tests.contract.ledger_kit import facts_of, placed, row_of
+from tests.contract.ledger_kit import facts_of, placed, row_of, sql
 from tests.contract.process_kit import goes_on, rests, row_of_subject
 from tests.contract.reconciling_kit import HAS_A_PHONE, Market, effect, is_long_ago, open_market, told_of
 from tests.contract.sandbox_process import Sandbox
@@ -241,6 +243,20 @@ async def test_the_team_is_told_once_also_when_nobody_heard_that_it_was(market: 
     assert posted["text"] == report.text()
     assert report.audit_heads in posted["text"]
     assert await report_of(begun.id) == report
+
+
+async def test_the_doctor_says_how_the_last_one_ended(market: Market) -> None:
+    await market.reconciled()
+    well = await reconciliation()
+    await a_charge_is_removed(market, await market.order())
+    await market.reconciled()
+
+    with pytest.raises(Problem, match=r"differ by 100\.00 USD"):
+        await reconciliation()
+    await sql("UPDATE reconciliations SET finished_at = finished_at - interval '2 days'")
+    with pytest.raises(Problem, match="the last one was finished"):
+        await reconciliation()
+    assert "0 differences" in well
 
 
 async def test_a_reconciliation_that_is_begun_again_is_about_the_same_period() -> None:

@@ -13,7 +13,7 @@ from deployments.webhook_secrets import SANDBOX_FILE
 from tests.contract.signed_calls import Call, as_json, custom_call, stripe_call
 from tests.journeys.hub_under_test import Hub, until
 
-WHAT_OTHER_TESTS_LEAVE = ("notices",)
+WHAT_OTHER_TESTS_LEAVE = ("notices", "reconciliation")
 
 
 def signing(hub: Hub) -> dict[str, str]:
