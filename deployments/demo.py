@@ -56,7 +56,7 @@ async def _stage(console: Console) -> AsyncIterator[Demo]:
             yield stage
         return
     console.print("Starting the hub on this machine …")
-    async with local_stack(home, free_ports=True, say=console.print) as stack:
+    async with local_stack(home, free_ports=True, say=console.print, settings={"pick_tickets": True}) as stack:
         console.print(f"Prefect {stack.prefect_url}  gateway {stack.gateway_url}  sandbox {stack.sandbox_url}  logs {home / 'logs'}")
         written = instance.written_down(home)
         assert written is not None, "a running stack has written itself down"  # noqa: S101 - local_stack's promise
@@ -76,7 +76,7 @@ async def _connected(facts: dict[str, Any]) -> AsyncIterator[Demo]:
         sandbox_client(facts["sandbox_url"], facts["sandbox_token"]) as sandbox,
         httpx.AsyncClient(base_url=facts["prefect_api_url"], auth=auth, timeout=30, trust_env=False) as prefect,
     ):
-        yield Demo(gateway, door, sandbox, prefect)
+        yield Demo(gateway, door, sandbox, prefect, pick_tickets=facts["pick_tickets"])
 
 
 def _print(console: Console, scenes: list[Scene], effects: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""What the demo shows of callbacks: a parcel that is followed to its door, a customer who comes back from 3-D Secure, a forgery."""
+"""What the demo shows of callbacks: a parcel followed to its door, one that is cancelled on its shelf, 3-D Secure, a forgery."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from deployments.demo_scenes import CONFIRMED, Demo, Scene, Told, count_effects, scene_of
+from deployments.demo_scenes import Demo, Scene, Told, count_effects, scene_of
 from deployments.examples import EXAMPLE_ORDER
 from deployments.order_commands import settled
 from deployments.problems import Problem
@@ -20,6 +20,9 @@ from deployments.problems import Problem
 CALLBACK_SECONDS = 30
 LATE_SECONDS = 0.8
 """How much later than the next news the three calls of *packed* come: enough that the order has moved on before."""
+UNDONE = Counter({"stripe.refund": 1, "shippo.refund": 1, "sendgrid.mail": 1, "slack.message": 1, "slack.message_updated": 1})
+FULFILMENT = Counter({"shippo.pickup": 1, "slack.message_updated": 1, "warehouse.pick_ticket_cancelled": 1})
+"""What comes on top where the warehouse is told what to pack: *packed* is then something that a run sees to."""
 THREE_D_SECURE = "pm_card_threeDSecure2Required"
 
 
@@ -39,7 +42,7 @@ async def delivered(demo: Demo, order_id: str) -> Scene:
     view = await _until(demo, order_id, lambda view: view["status"] == "delivered" and view["resumeAt"] is None, "was delivered")
     arrived = await _told(demo, order_id, "shippo", "track_updated", fact="delivered", about=number)
 
-    expected = CONFIRMED + Counter({"shippo.parcel_delivered": 1, "sendgrid.mail": 2, "slack.message_updated": 2})
+    expected = demo.confirmed + Counter({"shippo.parcel_delivered": 1, "sendgrid.mail": 2, "slack.message_updated": 2})
     scene = await scene_of(demo, "from confirmed to delivered by webhooks", view, expected=expected, status="delivered")
     scene.told = [picked_up, packed, arrived]
     scene.notes = [
@@ -50,6 +53,19 @@ async def delivered(demo: Demo, order_id: str) -> Scene:
     as_ordered = in_disorder == ["picked up", "packed"] and after_packed["status"] == "in_transit"
     scene.ok = scene.ok and as_ordered and all(map(_once, scene.told)) and forged == httpx.codes.UNAUTHORIZED
     return scene
+
+
+async def called_off(demo: Demo, order_id: str) -> Scene:
+    """An order is packed, its carrier sent for, and then its customer cancels it: each part of it is undone, once."""
+    await demo.gateway.ask("PUT", f"/orders/{order_id}", EXAMPLE_ORDER)
+    await settled(demo.gateway, order_id)
+    await demo.sandbox.happen("events/custom", type="packed", data={"orderId": order_id})
+    await _until(demo, order_id, lambda view: view["status"] == "packed" and view["resumeAt"] is None, "was packed")
+    for _ in range(2):
+        await demo.gateway.ask("POST", f"/orders/{order_id}/cancel", {"reason": "a change of mind"})
+    view = await _until(demo, order_id, lambda view: view["status"] == "refunded" and view["resumeAt"] is None, "was refunded")
+    expected = demo.confirmed + UNDONE + (FULFILMENT if demo.pick_tickets else Counter())
+    return await scene_of(demo, "packed, and cancelled all the same", view, expected=expected, status="refunded")
 
 
 async def resumed(demo: Demo, order_id: str) -> Scene:
@@ -64,7 +80,7 @@ async def resumed(demo: Demo, order_id: str) -> Scene:
     await demo.sandbox.approve(payment_id)
     view = await _until(demo, order_id, lambda view: view["status"] == "confirmed" and view["resumeAt"] is None, "was confirmed")
     took_seconds = time.monotonic() - begun
-    scene = await scene_of(demo, "3-D Secure, and the order goes on", view, expected=CONFIRMED, status="confirmed")
+    scene = await scene_of(demo, "3-D Secure, and the order goes on", view, expected=demo.confirmed, status="confirmed")
     scene.told = [await _told(demo, order_id, "stripe", "payment_intent.succeeded", fact="payment settled")]
     charges = f"{before['stripe.charge']} charges"
     scene.notes = [f"before: {waiting['status']}, {charges}; {took_seconds:.1f} s after the customer's click: {view['status']}"]

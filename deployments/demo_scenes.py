@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 ID_NAMES = {"orderId": "orders", "signupId": "signups", "releaseId": "releases"}
 """How the outcome names subjects, by what their views call their ids."""
 CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
+TICKET = Counter({"warehouse.pick_ticket": 1})
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo works with: the gateway, its door for anybody, the sandbox's control side, and Prefect's API."""
+    """
+    What the demo works with: the gateway, its door for anybody, the sandbox's control side, and Prefect's API.
+
+    ``pick_tickets``: the warehouse is told what to pack.
+    """
 
     gateway: GatewayClient
     door: httpx.AsyncClient
     sandbox: SandboxClient
     prefect: httpx.AsyncClient
+    pick_tickets: bool
+
+    @property
+    def confirmed(self) -> Counter[str]:
+        """What providers do for an order until it is confirmed and the warehouse knows of it."""
+        return CONFIRMED + TICKET if self.pick_tickets else CONFIRMED
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from deployments.demo_callbacks import delivered, resumed
+from deployments.demo_callbacks import called_off, delivered, resumed
 from deployments.demo_releases import deployed
-from deployments.demo_scenes import CONFIRMED, Demo, Outcome, Scene, count_effects, scene_of
+from deployments.demo_scenes import Demo, Outcome, Scene, count_effects, scene_of
 from deployments.demo_signups import partly_failed, registered, texted
 from deployments.examples import EXAMPLE_ORDER
 from deployments.order_commands import settled
@@ -42,7 +42,7 @@ async def _orders(demo: Demo, prefix: str, say: Callable[[str], None]) -> list[S
     _say(first, say)
     second = await asyncio.gather(_same_again(demo, f"{prefix}-1"), _second_card(demo, f"{prefix}-3"))
     _say(second, say)
-    third = await asyncio.gather(delivered(demo, f"{prefix}-5"), resumed(demo, f"{prefix}-6"))
+    third = await asyncio.gather(delivered(demo, f"{prefix}-5"), resumed(demo, f"{prefix}-6"), called_off(demo, f"{prefix}-11"))
     _say(third, say)
     return [first[0], second[0], first[1], first[2], second[1], first[3], *third]
 
@@ -71,7 +71,7 @@ def _say(scenes: Sequence[Scene], say: Callable[[str], None]) -> None:
 async def _confirmed(demo: Demo, order_id: str) -> Scene:
     await demo.gateway.ask("PUT", f"/orders/{order_id}", EXAMPLE_ORDER)
     view = await settled(demo.gateway, order_id)
-    return await scene_of(demo, "an order", view, expected=CONFIRMED, status="confirmed")
+    return await scene_of(demo, "an order", view, expected=demo.confirmed, status="confirmed")
 
 
 async def _same_again(demo: Demo, order_id: str) -> Scene:
@@ -87,7 +87,7 @@ async def _same_again(demo: Demo, order_id: str) -> Scene:
 async def _twice_at_once(demo: Demo, order_id: str) -> Scene:
     await asyncio.gather(_run(demo, order_id, EXAMPLE_ORDER), _run(demo, order_id, EXAMPLE_ORDER))
     view = await settled(demo.gateway, order_id)
-    return await scene_of(demo, "the same order twice at once", view, expected=CONFIRMED, status="confirmed")
+    return await scene_of(demo, "the same order twice at once", view, expected=demo.confirmed, status="confirmed")
 
 
 async def _declined(demo: Demo, order_id: str) -> Scene:
@@ -100,7 +100,7 @@ async def _second_card(demo: Demo, order_id: str) -> Scene:
     before = await count_effects(demo, order_id)
     await demo.gateway.ask("POST", f"/orders/{order_id}/attempts", {"attempt": 2, "paymentMethod": "pm_card_visa"})
     view = await settled(demo.gateway, order_id)
-    expected = CONFIRMED - Counter({"slack.message": 1}) + Counter({"stripe.payment_canceled": 1, "slack.message_updated": 1})
+    expected = demo.confirmed - Counter({"slack.message": 1}) + Counter({"stripe.payment_canceled": 1, "slack.message_updated": 1})
     return await scene_of(demo, "its second attempt, with another card", view, expected=expected, status="confirmed", before=before)
 
 

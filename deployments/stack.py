@@ -241,4 +241,5 @@ def _facts(stack: Stack) -> dict[str, object]:
         "gateway_key": secret_files.gateway_key(stack.home),
         "sandbox_token": secret_files.sandbox_token(stack.home),
         "modes": dict(stack.modes),
+        "pick_tickets": stack.layout.given.pick_tickets,
     }

@@ -12,5 +12,6 @@ from tests.journeys.hub_under_test import APPROVER, SECOND_APPROVER, SWEEP_SECON
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def hub() -> AsyncIterator[Hub]:
     """A real Prefect server, worker, gateway, sandbox and database, as `hub up` starts them, only with less patience."""
-    async with running_hub(sweep_seconds=SWEEP_SECONDS, lease_seconds=5, time_scale=0.05, approvers=(APPROVER, SECOND_APPROVER)) as hub:
+    wishes = {"lease_seconds": 5, "time_scale": 0.05, "approvers": (APPROVER, SECOND_APPROVER), "pick_tickets": True}
+    async with running_hub(sweep_seconds=SWEEP_SECONDS, **wishes) as hub:
         yield hub

@@ -28,7 +28,18 @@ from deployments.stack import Stack, local_stack
 from hub.gate_views import PROVIDERS
 from tests.contract.sandbox_process import SandboxControl, sandbox_control
 
-CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1})
+CONFIRMED = Counter({"stripe.charge": 1, "shippo.label": 1, "sendgrid.mail": 1, "slack.message": 1, "warehouse.pick_ticket": 1})
+UNDONE = Counter(
+    {
+        "stripe.refund": 1,
+        "shippo.refund": 1,
+        "sendgrid.mail": 1,
+        "slack.message": 1,
+        "slack.message_updated": 1,
+        "warehouse.pick_ticket_cancelled": 1,
+    }
+)
+"""What the providers do until an order is confirmed, and when its customer cancels it after that; with ``pick_tickets`` on."""
 SWEEP_SECONDS = 5.0
 """How often `sweep` runs in a hub under test: a sixth of the real interval."""
 APPROVER, SECOND_APPROVER = "slack:U0ADA", "slack:U0BOB"

@@ -90,4 +90,4 @@ async def played(hub: Hub) -> Outcome:
         httpx.AsyncClient(base_url=hub.stack.gateway_url, trust_env=False) as door,
         httpx.AsyncClient(base_url=hub.sandbox.url, headers=bearer, trust_env=False) as sandbox,
     ):
-        return await play(Demo(GatewayClient(hub.gateway), door, SandboxClient(sandbox), hub.prefect), lambda _: None)
+        return await play(Demo(GatewayClient(hub.gateway), door, SandboxClient(sandbox), hub.prefect, pick_tickets=True), lambda _: None)

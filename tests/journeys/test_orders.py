@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.contract.pages_kit import Visitor, notice_on
-from tests.journeys.hub_under_test import CONFIRMED, Hub, an_order, until
+from tests.journeys.hub_under_test import CONFIRMED, UNDONE, Hub, an_order, until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -112,8 +112,7 @@ async def test_the_next_carrier_is_asked_and_the_label_of_a_cancelled_order_goes
 
     assert answer.status_code == 202
     assert before == CONFIRMED
-    undone = Counter({"stripe.refund": 1, "shippo.refund": 1, "sendgrid.mail": 1, "slack.message": 1, "slack.message_updated": 1})
-    assert await hub.seen("o-next-carrier") - before == undone
+    assert await hub.seen("o-next-carrier") - before == UNDONE
 
 
 async def test_missing_goods_are_noticed_before_any_charge(hub: Hub) -> None:
@@ -151,7 +150,7 @@ async def test_a_mail_that_cannot_be_sent_now_is_sent_later_and_the_order_is_con
     done = await hub.until_status("o-courtesy", "confirmed")
 
     assert "not told yet: mail" in waiting["message"]
-    assert seen == CONFIRMED - Counter({"sendgrid.mail": 1})
+    assert seen["sendgrid.mail"] == 0
     assert done["message"] == "confirmed"
     assert await hub.seen("o-courtesy") == CONFIRMED
 

@@ -212,7 +212,7 @@ async def proof(orders: int) -> list[Seen]:
     ]
     played = []
     os.environ["HUB_WORKER_PROCESSES"] = str(WORKERS)
-    async with running_hub(sweep_seconds=REAL_SWEEP_SECONDS, lease_seconds=5, time_scale=TIME_SCALE) as hub:
+    async with running_hub(sweep_seconds=REAL_SWEEP_SECONDS, lease_seconds=5, time_scale=TIME_SCALE, pick_tickets=True) as hub:
         for scene in scenes:
             seen = await scene(hub)
             played.append(seen)
