@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -20,6 +21,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=address.port)
     parser.add_argument("--only", choices=["webhooks", "orders"], help="only this part, for a port of its own; by default both")
     options = parser.parse_args()
+    logging.basicConfig(format="%(levelname)s:     %(message)s")  # as uvicorn writes its own
+    logging.getLogger("gateway").setLevel(logging.INFO)
     start_tracing("hub-gateway")
     uvicorn.run(
         create_app(options.only), host=options.host, port=options.port, access_log=False, server_header=False, timeout_graceful_shutdown=5

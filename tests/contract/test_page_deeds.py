@@ -150,7 +150,7 @@ async def test_a_notice_that_nobody_could_apply_is_replayed_from_either_page(ada
     await handled()
 
 
-async def test_a_provider_is_paused_and_resumed_and_the_ledger_says_by_whom(ada: Visitor) -> None:
+async def test_a_provider_is_paused_and_resumed_and_the_ledger_says_by_whom(gateway: Gateway, ada: Visitor) -> None:
     page = await ada.see("/ui/services")
     (github,) = page.all("section", aria_labelledby="github")
 
@@ -163,6 +163,7 @@ async def test_a_provider_is_paused_and_resumed_and_the_ledger_says_by_whom(ada:
     resumed = await ada.press(github, "Resume")
     assert notice_on(resumed).startswith("github is open")
     assert {gate.provider: gate.state for gate in await gates()}["github"] == "open"
+    assert "/ui/services/github/pause by ada: done" in gateway.log()
 
 
 @pytest.mark.parametrize(
