@@ -19,7 +19,7 @@ from hub.intending import intend
 from hub.kinds import KINDS
 from hub.lost_answers import WhenLost, when_lost
 from hub.subject_rows import database_now, hub_identity
-from hub.tables import AttemptRow, EffectRow, HubIdentity, SubjectColumns
+from hub.tables import AttemptRow, EffectRow, FactRow, HubIdentity, SubjectColumns
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
@@ -84,16 +84,32 @@ async def in_recovery_since() -> datetime | None:
 async def may_have_been_asked(
     session: AsyncSession, hub: HubIdentity, subject: SubjectColumns, effect: Effect, row: EffectRow | None, terms: Terms
 ) -> bool:
-    """Tell whether the effect may have been asked for after the back-up, so that the restored rows know nothing of it."""
+    """
+    Tell whether the effect may have been asked for after the back-up, so that the restored rows know nothing of it.
+
+    What cannot be looked for would be for a person; so it counts as new when something has made it necessary since the recovery ended.
+    """
     if hub.recovery_ended_at is None or subject.created_at >= hub.recovery_ended_at:
         return False
-    if when_lost(effect.what, terms) is WhenLost.REPEATED:
+    way = when_lost(effect.what, terms)
+    if way is WhenLost.REPEATED or (row is not None and await _asked_since(session, hub, row)):
         return False
-    if row is None:
-        return True
+    return way is not WhenLost.LEFT_ALONE or not await _is_new(session, hub.recovery_ended_at, effect, row)
+
+
+async def _asked_since(session: AsyncSession, hub: HubIdentity, row: EffectRow) -> bool:
     since = or_(col(AttemptRow.started_at) >= hub.recovery_began_at, col(AttemptRow.run_id) == IN_BETWEEN)
     asked = select(AttemptRow.id).where(col(AttemptRow.effect_key) == row.key, col(AttemptRow.kind) == "call", since)
-    return (await session.exec(asked.limit(1))).first() is None
+    return (await session.exec(asked.limit(1))).first() is not None
+
+
+async def _is_new(session: AsyncSession, ended_at: datetime, effect: Effect, row: EffectRow | None) -> bool:
+    """Tell whether the effect was intended, or a provider has told anything of its subject, only after the recovery had ended."""
+    if row is not None and row.created_at > ended_at:
+        return True
+    mine = (col(FactRow.subject_kind) == effect.subject_kind, col(FactRow.subject_id) == effect.subject_id)
+    news = select(FactRow.id).where(*mine, col(FactRow.source) == "webhook", col(FactRow.at) > ended_at)
+    return (await session.exec(news.limit(1))).first() is not None
 
 
 async def count_as_asked(session: AsyncSession, hub: HubIdentity, effect: Effect, row: EffectRow | None, now: datetime) -> EffectRow:

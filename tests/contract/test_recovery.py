@@ -22,10 +22,11 @@ from hub.effects import Parked
 from hub.facets import Status
 from hub.per_loop import close_all
 from hub.recovery import GENERATIONS, WrongMoment, begin_recovery, end_recovery, in_recovery_since
+from hub.refunds import RefundTerms, ask_refund
 from hub.resolving import resolve
 from hub.subject_rows import database_now
 from tests.contract.ledger_kit import Shop, ends_with, facts_of, outcomes_of, payment_effect, placed, row_of, run, sql
-from tests.contract.notice_kit import handled, warehouse_told
+from tests.contract.notice_kit import carrier_told, handled, warehouse_told
 from tests.contract.process_kit import accounts_of, goes_on, rests, snapshot_of
 
 AS_PLACED = {
@@ -189,6 +190,26 @@ async def test_a_charge_that_stripe_may_have_forgotten_the_key_of_is_looked_for(
     assert (await done_at(shop, order_id))["stripe.charge"] == 1
     assert payment.payment_id
     assert await outcomes_of(payment_effect(order)) == ["found"]
+
+
+async def test_what_becomes_necessary_only_afterwards_is_told_the_customer_as_ever(shop: Shop) -> None:
+    order_id = await placed()
+    tracking_number = (await rests(order_id)).tracking_number or ""
+    await begin_recovery(await now())
+    await end_recovery()
+
+    await handled(carrier_told("TRANSIT", tracking_number))
+    await rests(order_id)
+    await ask_refund(order_id, "r-1", RefundTerms(amount=100), by="shop")
+    await rests(order_id)
+
+    mails = [mail["subject"] for mail in await shop.sandbox.objects("sendgrid", "mail")]
+    assert [word for word in ("is confirmed", "is on its way", "Money for") if any(word in mail for mail in mails)] == [
+        "is confirmed",
+        "is on its way",
+        "Money for",
+    ]
+    assert len(mails) == 3
 
 
 async def test_orders_that_come_after_it_are_not_looked_for(shop: Shop) -> None:
