@@ -16,6 +16,7 @@ from gateway.pages.sessions import PATH
 from hub.facets import Status
 from hub.identity import remembered_mode
 from hub.metrics import ATTENTION, BACKLOG, DUE, GATE, PARKED, STUCK, SUBJECTS, measure
+from hub.recovery import in_recovery_since
 from hub.release_facets import ReleaseStatus
 from hub.signup_facets import SignupStatus
 from hub.subject_lists import find_subjects, list_subjects
@@ -45,8 +46,8 @@ async def overview(request: Request) -> Response:
     for metric in (BACKLOG, STUCK):
         for (_, state), number in measured.numbers[metric].items():
             inbox[state] += int(number)
-    mode = await remembered_mode()
-    return page(request, "overview", counts=counts, waiting=waiting, closed=closed, inbox=inbox, mode=mode or "not decided")
+    words = {"mode": await remembered_mode() or "not decided", "recovering": await in_recovery_since()}
+    return page(request, "overview", 200, counts=counts, waiting=waiting, closed=closed, inbox=inbox, **words)
 
 
 def listed(kind: str) -> Endpoint:

@@ -40,7 +40,7 @@ def _in_words(name: str) -> str:
 
 def _took(seconds: float | None) -> str:
     if seconds is None:
-        return "-"
+        return "\N{EN DASH}"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 

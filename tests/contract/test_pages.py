@@ -128,6 +128,16 @@ async def test_the_overview_counts_and_lists_lead_through_all_orders_of_a_status
     assert not second.all("a", rel="next")
 
 
+async def test_the_overview_says_that_the_hub_is_in_recovery(ada: Visitor) -> None:
+    await sql("UPDATE hub_identity SET restored_from = clock_timestamp(), recovery_began_at = clock_timestamp()")
+    recovering = await ada.see("/ui/")
+    await sql("UPDATE hub_identity SET restored_from = NULL, recovery_began_at = NULL")
+
+    assert "in recovery since" in recovering.text
+    assert not wanting(recovering)
+    assert "in recovery" not in (await ada.see("/ui/")).text
+
+
 async def test_what_cannot_be_shown_is_said_on_a_page(ada: Visitor) -> None:
     for path, status, words in (
         ("/ui/orders/o-nobody", 404, "there is no order o-nobody"),
