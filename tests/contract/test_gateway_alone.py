@@ -13,6 +13,7 @@ from deployments.examples import EXAMPLE_ORDER
 from deployments.ports import free_ports
 from hub.api_keys import add_key
 from tests.contract.gateway_process import running_gateway
+from tests.contract.pages_kit import Visitor, read
 
 
 async def test_an_order_is_kept_at_once_while_prefect_says_nothing(
@@ -65,4 +66,7 @@ async def test_without_its_database_the_gateway_says_503_and_come_again(
 
         assert (health.status_code, health.json()) == (503, {"ok": False, "database": "down"})
         assert (answer.status_code, "send the same request again" in answer.json()["detail"]) == (503, True)
+        async with Visitor(lonely.url) as visitor:
+            page = await visitor.sign_in("hub_some-key")
+        assert (page.status_code, "The database does not answer" in read(page.text).text) == (503, True)
         assert not [word for word in ("hidden", "hub_some-key", "Traceback") if word in lonely.log()]

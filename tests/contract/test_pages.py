@@ -107,6 +107,15 @@ async def test_a_session_ends_with_its_key_and_when_somebody_signs_out(gateway: 
         assert (await visitor.http.get("/ui/orders")).status_code == 303
 
 
+async def test_whoever_is_signed_in_at_one_gateway_is_known_to_another_that_shares_its_folder(gateway: Gateway, hub_database: str) -> None:
+    async with running_gateway(gateway.log_file.parent, database_url=hub_database) as another, Visitor(gateway.url) as visitor:
+        await visitor.sign_in(await add_key("everywhere"))
+
+        there = await visitor.http.get(f"{another.url}/ui/orders")
+
+    assert (there.status_code, "Signed in as" in there.text) == (200, True)
+
+
 async def test_the_overview_counts_and_lists_lead_through_all_orders_of_a_status(ada: Visitor) -> None:
     wanted = [f"o-page-{number:03}" for number in range(53)]
     for order_id in wanted:
