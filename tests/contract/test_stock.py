@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections import Counter
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -181,6 +184,33 @@ async def test_goods_that_have_not_left_are_not_restocked_by_hand(product: str) 
         await restock(order_id)
 
     assert (await on_hand())[product] == 7
+
+
+async def hub_stock(database_url: str, *arguments: str) -> tuple[int | None, str]:
+    """What a person at a terminal gets: the exit code, and everything that is printed."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).parent / "hub",
+        "stock",
+        *arguments,
+        env=os.environ | {"HUB_DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_a_person_sees_the_shelf_and_puts_back_what_came_back(hub_database: str, product: str) -> None:
+    await set_on_hand(product, 10)
+    kept, came_back = await has_its_goods(product), await has_its_goods(product, Returned())
+
+    code, said = await hub_stock(hub_database, "list")
+    assert (code, f"{product}: 4 on the shelf, 6 in orders" in said) == (0, True)
+    assert await hub_stock(hub_database, "check", product, "5") == (1, f"{product}: not enough for 5\n")
+    assert await hub_stock(hub_database, "restock", came_back) == (0, f"{product}: 3 back on the shelf\n")
+    assert await hub_stock(hub_database, "restock", came_back) == (0, f"nothing of order {came_back} is to come back\n")
+    code, said = await hub_stock(hub_database, "restock", kept)
+    assert (code, "the carrier has not had its parcel" in said) == (1, True)
 
 
 async def test_a_product_without_a_stock_row_never_runs_out(product: str) -> None:
