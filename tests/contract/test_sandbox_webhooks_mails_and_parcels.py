@@ -147,7 +147,7 @@ async def test_a_parcel_that_nobody_sent_cannot_move(sandbox: Sandbox, receiver:
         await sandbox.world("parcels/1Z000", status="LOST")
 
 
-async def test_the_page_shows_the_last_deliveries_and_no_address_of_a_person(sandbox: Sandbox, receiver: Receiver) -> None:
+async def test_the_page_shows_the_last_deliveries_and_of_a_person_only_what_the_outbox_has(sandbox: Sandbox, receiver: Receiver) -> None:
     await mail(sandbox, "ann@example.com")
     await until_mail_events(receiver, 2)
     async with httpx.AsyncClient(trust_env=False) as http:
@@ -156,4 +156,4 @@ async def test_the_page_shows_the_last_deliveries_and_no_address_of_a_person(san
     assert "Latest webhooks" in page
     assert "processed" in page
     assert receiver.url in page
-    assert "ann@example.com" not in page
+    assert "ann@example.com" not in page[page.index("Latest webhooks") :]

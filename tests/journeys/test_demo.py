@@ -52,13 +52,12 @@ UNDER_WAY = " UNION ALL ".join(
     [
         *(BUSY.format(table=kind.row.__tablename__) for kind in KINDS.values()),
         "SELECT event_id FROM notices WHERE next_at <= clock_timestamp()",
-        "SELECT effect_key FROM attempts WHERE outcome IS NULL",
     ]
 )
 
 
 async def settled(hub: Hub) -> Scrape:
-    """The metrics once nothing is under way: no run holds anything, nothing is due, nobody is asked."""
+    """The metrics once nothing is under way: no run holds anything, and nothing is due."""
     seen: list[str] = []
 
     async def quiet() -> bool:
