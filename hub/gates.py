@@ -79,6 +79,7 @@ async def pass_gate(
         return None
     if gate.rate_per_second is None:
         return None
+    now = await database_now(session)  # many may have waited for the row: by the time before that, they would wait again
     if slot is not None and now < slot + timedelta(seconds=settings().send_window_seconds):
         return _use_the_place(gate, gate.rate_per_second, slot, now)
     met = _take_a_place(gate, gate.rate_per_second, now)
