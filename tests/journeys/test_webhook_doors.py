@@ -35,16 +35,16 @@ async def events(hub: Hub, since: datetime) -> int:
 
 
 async def test_what_was_kept_reaches_prefect_as_an_event(hub: Hub) -> None:
-    await hub.until_nobody_watches_the_inbox()
+    """Not each time: what a sweep or a run that watches the inbox has handled already needs no nudge."""
     began = datetime.now(UTC)
-
-    assert await status_of(hub, stripe_event(signing(hub)["stripe"])) == 202
     assert await status_of(hub, custom_call(as_json({"type": "noticed", "data": {}}), secret=signing(hub)["custom"])) == 202
 
     async def heard() -> bool:
+        await hub.until_nobody_watches_the_inbox()
+        assert await status_of(hub, stripe_event(signing(hub)["stripe"])) == 202
         return await events(hub, began) > 0
 
-    await until(heard, seconds=20, what=lambda: "the event")
+    await until(heard, seconds=40, what=lambda: "the event")
 
 
 async def test_a_rotated_secret_counts_within_half_a_minute_and_the_one_before_it_stays_valid(hub: Hub) -> None:
