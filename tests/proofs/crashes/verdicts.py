@@ -19,6 +19,7 @@ WAITS_FOR_NEWS = "release"
 """A release is due again when nobody has told anything for too long."""
 UNDER_WAY = "SELECT subject_id, step, state, resume_at FROM effects WHERE state = 'intended' OR resume_at IS NOT NULL"
 PENDING = "SELECT subject_id, step FROM effects WHERE state = 'pending' AND resume_at IS NULL"
+CALLS = "SELECT subject_id, data ->> 'reason' AS reason FROM facts WHERE kind = 'attention needed'"
 RECORDS = "SELECT signup_id, 'registration' AS what FROM registrations"
 A_MAIL_NOBODY_KNOWS_OF = "nobody knows whether sendgrid did"
 HARMLESS = ("slack.message_updated",)
@@ -31,13 +32,15 @@ class End:
     """
     Where a subject is: its status, what a person is asked for, and what the providers have done for it.
 
-    ``open``: what goes on by itself; ``pending``: steps that wait for a webhook.
+    ``open``: what goes on by itself; ``pending``: steps that wait for a webhook; ``called``: why a person was called, also where nobody is
+    needed any more, because a process that was thought dead has said what came of its call.
     """
 
     status: str
     attention: str | None
     open: tuple[str, ...]
     pending: tuple[str, ...]
+    called: tuple[str, ...]
     done: Counter[str]
 
     @property
@@ -58,6 +61,9 @@ async def ends(hub: Hub, database: asyncpg.Connection) -> dict[str, End]:
     pending: dict[str, list[str]] = {}
     for row in await database.fetch(PENDING):
         pending.setdefault(row["subject_id"], []).append(row["step"])
+    called: dict[str, list[str]] = {}
+    for row in await database.fetch(CALLS):
+        called.setdefault(row["subject_id"], []).append(row["reason"])
     rows = await database.fetch(ROWS)
     for row in rows:
         if row["held"] or (row["resume_at"] is not None and not (row["id"].startswith(WAITS_FOR_NEWS) and row["status"] == "waiting")):
@@ -68,6 +74,7 @@ async def ends(hub: Hub, database: asyncpg.Connection) -> dict[str, End]:
             row["attention"],
             tuple(open_things.get(row["id"], ())),
             tuple(pending.get(row["id"], ())),
+            tuple(called.get(row["id"], ())),
             done.get(row["id"], Counter()),
         )
         for row in rows
@@ -82,12 +89,13 @@ def is_over(end: End | None, scenario: Scenario) -> bool:
 def wrong(end: End, calm: End, strike: Strike) -> list[str]:
     """Return what is not as it has to be after the strike; ``calm`` is what came of the same without one."""
     found = [f"not over: {one}" for one in end.open] + [f"still pending: {step}" for step in end.pending]
-    call_for_a_person = Counter({"slack.message": 1} if end.attention is not None else {})
-    if more := {what: count for what, count in (end.done - calm.done - call_for_a_person).items() if what not in HARMLESS}:
+    if more := {
+        what: n for what, n in (end.done - calm.done - Counter({"slack.message": len(end.called)})).items() if what not in HARMLESS
+    }:
         found.append(f"done too often: {more}")
+    may_be_lost = strike in (Strike.WORKER, Strike.FREEZE)
+    found += [f"needs attention: {why}" for why in end.called if not (may_be_lost and why.startswith(A_MAIL_NOBODY_KNOWS_OF))]
     if end.attention is not None:
-        if not end.attention.startswith(A_MAIL_NOBODY_KNOWS_OF) or strike not in (Strike.WORKER, Strike.FREEZE):
-            found.append(f"needs attention: {end.attention}")
         return found
     if end.status != calm.status:
         found.append(f"is {end.status}, not {calm.status}")
