@@ -19,7 +19,7 @@ WAITS_FOR_NEWS = "release"
 """A release is due again when nobody has told anything for too long."""
 UNDER_WAY = "SELECT subject_id, step, state, resume_at FROM effects WHERE state = 'intended' OR resume_at IS NOT NULL"
 PENDING = "SELECT subject_id, step FROM effects WHERE state = 'pending' AND resume_at IS NULL"
-CALLS = "SELECT subject_id, data ->> 'reason' AS reason FROM facts WHERE kind = 'attention needed'"
+CALLS = "SELECT subject_id, data ->> 'reason' AS reason FROM facts WHERE kind = 'needs attention'"
 RECORDS = "SELECT signup_id, 'registration' AS what FROM registrations"
 A_MAIL_NOBODY_KNOWS_OF = "nobody knows whether sendgrid did"
 HARMLESS = ("slack.message_updated",)
