@@ -97,7 +97,10 @@ def _take_a_place(gate: ProviderGateRow, rate: float, now: datetime) -> Shut | W
     if wait > patience:
         return Shut(wait + random.uniform(0, patience), f"{gate.provider} is limited to {rate:g} a second")  # noqa: S311 - not all at once
     gate.free_at = free_at + timedelta(seconds=1 / rate)
-    return _in_the_queue(gate, wait, at) if wait > 0 else _go_through(gate, rate, at, now, paid_for=now)
+    if wait <= 0:
+        return _go_through(gate, rate, at, now, at_once=gate.burst, paid_for=now)
+    kept_back = (gate.burst - _at_once_of_those_who_wait(gate)) / rate
+    return _in_the_queue(gate, wait + kept_back, at + timedelta(seconds=kept_back))
 
 
 def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime) -> Wait | None:
@@ -108,13 +111,19 @@ def _use_the_place(gate: ProviderGateRow, rate: float, slot: datetime, now: date
     one that stood still does not let all of its calls go together.
     """
     late = timedelta(seconds=max(1 / rate, min(LATE_SECONDS, gate.burst / 2 / rate)))
-    return _go_through(gate, rate, slot, now, paid_for=now + timedelta(seconds=(gate.burst - 1) / rate) - late)
+    at_once = _at_once_of_those_who_wait(gate)
+    return _go_through(gate, rate, slot, now, at_once=at_once, paid_for=now + timedelta(seconds=(gate.burst - 1) / rate) - late)
 
 
-def _go_through(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime, *, paid_for: datetime) -> Wait | None:
+def _at_once_of_those_who_wait(gate: ProviderGateRow) -> int:
+    """Return the burst less one call, which is kept back: calls can arrive a little closer together than they left."""
+    return max(gate.burst - 1, 1)
+
+
+def _go_through(gate: ProviderGateRow, rate: float, slot: datetime, now: datetime, *, at_once: int, paid_for: datetime) -> Wait | None:
     """Count the call among those that really go, whenever their turns were: up to ``paid_for`` at least, what was not used is lost."""
     passed_at = gate.passed_at or now
-    earliest = passed_at - timedelta(seconds=(gate.burst - 1) / rate)
+    earliest = passed_at - timedelta(seconds=(at_once - 1) / rate)
     if earliest > now:
         return _in_the_queue(gate, (earliest - now).total_seconds(), slot)
     gate.passed_at = max(passed_at, paid_for) + timedelta(seconds=1 / rate)
